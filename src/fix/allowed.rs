@@ -17,7 +17,6 @@ use super::Guard;
 use super::guard::No;
 use super::heirs::dropped;
 use super::labels::is_name;
-use super::merged::is_link_below;
 use super::plan::{Action, ImagePlan, Kind, Risk};
 use super::setuid::STATOVERRIDE;
 
@@ -38,11 +37,9 @@ pub(super) fn forbidden(
     for action in &fresh.actions {
         known.extend(action.edits.0.iter().map(|edit| (action.fixer.as_str(), text(edit))));
     }
-    let gone = dropped(plan.active().flat_map(|action| &action.edits.0));
     let (as_is, setid) = (Known::default(), Known::default());
     plan.active().find_map(|action| {
-        let look =
-            Look { image, guard, action, fresh, gone: &gone, names: OnceCell::new(), as_is: &as_is, setid: &setid };
+        let look = Look { image, guard, action, fresh, names: OnceCell::new(), as_is: &as_is, setid: &setid };
         let is_known = |edit: &Edit| known.contains(&(action.fixer.as_str(), text(edit)));
         let mut edits = action.edits.0.iter().filter(|edit| !is_known(edit));
         let why = edits.find_map(|edit| look.at(edit).err())?;
@@ -103,11 +100,17 @@ pub(super) fn tell(plan: &mut ImagePlan, fresh: &ImagePlan) {
     }
 }
 
-/// An action without its number, whether it is approved, and what hides older files.
+/// An action without its number, whether it is approved, what hides older files, and the places of secrets, which the scan says.
 fn bare(action: &Action) -> String {
     let drops = action.edits.0.iter().any(|edit| matches!(edit, Edit::DropMember { .. }));
     let hides = |edit: &Edit| drops && matches!(edit, Edit::Whiteout { .. } | Edit::AddFolder { .. });
-    let edits = action.edits.0.iter().filter(|edit| !hides(edit)).cloned().collect();
+    let placeless = |edit: &Edit| match edit {
+        Edit::DropMember { member, .. } => {
+            Edit::DropMember { member: member.clone(), secrets: Vec::new(), inside: Vec::new() }
+        }
+        other => other.clone(),
+    };
+    let edits = action.edits.0.iter().filter(|edit| !hides(edit)).map(placeless).collect();
     text(&Action { id: String::new(), approved: false, edits: Edits(edits), ..action.clone() })
 }
 
@@ -116,8 +119,6 @@ struct Look<'a> {
     guard: &'a Guard<'a>,
     action: &'a Action,
     fresh: &'a ImagePlan,
-    /// What leaves its layer.
-    gone: &'a BTreeSet<Node>,
     /// Real paths of what the action takes out.
     names: OnceCell<BTreeSet<ImagePath>>,
     /// Why files must stay as they are.
@@ -158,14 +159,9 @@ impl Look<'_> {
                 return self.file(path, (*mode, *uid, *gid), content);
             }
             Edit::AddFolder { path, mode, uid, gid, .. } => return self.folder(path, (*mode, *uid, *gid)),
-            // only what hides the older files of what goes, or a link of its folder's name
+            // only what hides the older files of what goes
             Edit::Whiteout { path } => {
-                let path = ImagePath::from(path.as_str());
-                let names = self.names.get_or_init(|| self.own_names());
-                let mut below =
-                    names.range(path.clone()..).take_while(|name| name.as_bytes().starts_with(path.as_bytes()));
-                let has_below = below.any(|name| name.is_under(path.as_bytes()));
-                names.contains(&path) || has_below && is_link_below(&self.image.tree, &path, self.gone)
+                self.names.get_or_init(|| self.own_names()).contains(&ImagePath::from(path.as_str()))
             }
             Edit::SetConfig { pointer, value } => match (fixer, pointer.as_str()) {
                 ("user", "/config/User") => value.as_str().is_some_and(is_numbers),

@@ -452,9 +452,12 @@ impl Look<'_> {
                 if touched.takes(&self.seen.tree, index, &place, path) {
                     // a name that stays gets the content
                     let heir = place.member().and_then(|member| heirs.get(&Node { layer: index, member })?.first());
-                    let moved = heir.and_then(|heir| place.of_heir(heir.member));
-                    let Some((heir, moved)) = heir.zip(moved) else { continue };
-                    (path, place) = (self.seen.path(index, heir.member), Cow::Owned(moved));
+                    let name = heir.and_then(|heir| self.seen.path(index, heir.member));
+                    let Some(((heir, old), new)) = heir.zip(path).zip(name) else { continue };
+                    // and the header, but for the name
+                    let is_name = matches!(*place, Place::Head(_)) && self.values.needles().are_in(old.as_bytes());
+                    let Some(moved) = place.of_heir(heir.member, old, new).filter(|_| !is_name) else { continue };
+                    (path, place) = (Some(new), Cow::Owned(moved));
                 }
                 let place = &*place;
                 if let Place::Content(member, from, to) = place

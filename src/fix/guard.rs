@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::escape::escape;
-use crate::inventory::{Inventory, Origin};
+use crate::inventory::{Inventory, Origin, User};
 use crate::path::ImagePath;
 use crate::secret::mask_text;
 use crate::tree::{FileEntry, FileKind, Node, Tree};
@@ -122,7 +122,7 @@ impl<'a> Guard<'a> {
             return Some(No::new(format!("the image's command names `{path}`"), hint));
         }
         if let Some(name) = self.names.get(&node) {
-            let hint = "name the user by its number, such as with `--user 1000:1000`";
+            let hint = "name user and group by their numbers, such as with `--user 1000:1000`";
             return Some(No::new(format!("engines look `{name}`, whom the image runs as, up in `{path}`"), hint));
         }
         self.keeps_any(node)
@@ -335,13 +335,25 @@ fn started(image: &Inventory) -> (BTreeSet<Node>, BTreeSet<String>) {
     (nodes, words)
 }
 
-/// The files that say who the user and the group of an image are, where these are no numbers (image-spec config.md, `User`).
+/// The files that say who the user and the groups of an image are, where not all of these are numbers that the image sets
+/// (image-spec config.md, `User`).
 fn looked_up(image: &Inventory) -> BTreeMap<Node, String> {
     let user = image.config.as_ref().map_or("", |config| config.config.user.as_str());
     let (user, group) = user.split_once(':').unwrap_or((user, ""));
-    let names = [("etc/passwd", user), ("etc/group", group)].into_iter();
-    let names = names.filter(|(_, name)| name.bytes().any(|byte| !byte.is_ascii_digit()));
-    let file = |(path, name): (&str, &str)| Some((image.tree.resolve(&path.into())?.1, escape(mask_text(name))));
+    let is_name = |name: &str| name.bytes().any(|byte| !byte.is_ascii_digit());
+    let accounts = &image.accounts;
+    let is_user = |account: &&User| account.name == user || user.parse() == Ok(account.uid);
+    let account = accounts.users.iter().find(is_user).filter(|_| group.is_empty() && !user.is_empty());
+    let has_more =
+        account.is_some_and(|account| accounts.groups.iter().any(|group| group.members.contains(&account.name)));
+    let names = [
+        ("etc/passwd", user, is_name(user) || account.is_some()),
+        ("etc/group", group, is_name(group)),
+        ("etc/group", user, has_more),
+    ];
+    let names = names.into_iter().filter(|(.., is_looked_up)| *is_looked_up);
+    let file =
+        |(path, name, _): (&str, &str, bool)| Some((image.tree.resolve(&path.into())?.1, escape(mask_text(name))));
     names.filter_map(file).collect()
 }
 
@@ -436,6 +448,7 @@ impl Links {
 mod tests {
     use super::super::testing::{file, folder, hard_link, layered, link};
     use super::*;
+    use crate::inventory::Group;
     use crate::policy::{FixPolicy, Glob};
 
     #[test]
@@ -491,7 +504,8 @@ mod tests {
         let kept = |user: &str, wishes: &Wishes| {
             let files = vec![file("etc/passwd", 10), file("etc/group", 10)];
             let config = format!(r#"{{"config":{{"User":"{user}"}}}}"#);
-            let image = layered(vec![files.clone(), files]).with_config(&config);
+            let mut image = layered(vec![files.clone(), files]).with_config(&config).with_users(&[("own", 7)]);
+            image.accounts.groups.push(Group { name: "more".into(), gid: 9, members: vec!["own".into()] });
             let guard = Guard::new(&image, wishes);
             let reason = |(layer, member)| guard.keeps(Node { layer, member }).map(|no| no.reason);
             [(0, 0), (1, 0), (1, 1)].map(reason).into_iter().flatten().collect::<Vec<_>>()
@@ -502,7 +516,11 @@ mod tests {
         assert_eq!(kept("app", &plain), [app]);
         assert_eq!(kept("app:1000", &plain), [app]);
         assert_eq!(kept("1000:app", &plain), [app.replace("passwd", "group")]);
-        for (user, wishes) in [("1000", &plain), ("1000:1000", &plain), ("", &plain), ("app", &other)] {
+        let own = |user: &str| ["passwd", "group"].map(|file| app.replace("app", user).replace("passwd", file));
+        assert_eq!(kept("own", &plain), own("own"));
+        assert_eq!(kept("7", &plain), own("7"), "its groups are looked up");
+        for (user, wishes) in [("1000", &plain), ("7:7", &plain), ("1000:1000", &plain), ("", &plain), ("app", &other)]
+        {
             assert_eq!(kept(user, wishes), [""; 0], "{user}");
         }
     }

@@ -13,7 +13,7 @@ use crate::tree::{FileEntry, FileKind, Members, Node, Tree};
 use super::guard::Links;
 use super::heirs::dropped;
 use super::plan::Action;
-use super::{Guard, compare, conflict, folders_above};
+use super::{Guard, compare, conflict, folders_above, top};
 
 /// Actions that are found one by one to be those that lead names astray; an image with more of them is so odd that all are
 /// refused that may do it.
@@ -71,8 +71,7 @@ impl Origins {
     }
 }
 
-/// Names of two trees that differ, though no edit speaks of them or of a folder above them that is gone. A file is the same
-/// only if it is the same member, or has its content now: `origins` tells where the members of `new` were.
+/// Names of two trees that differ, though no edit speaks of them; only what is taken out may be gone. A file is the same only if it is the same member, or has its content now: `origins` tells where the members of `new` were.
 pub(super) fn unplanned(
     old: &Tree,
     new: &Tree,
@@ -81,6 +80,8 @@ pub(super) fn unplanned(
     origins: &Origins,
 ) -> Vec<(ImagePath, Odd)> {
     let (mut planned, mut added, mut taken) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut may_go = BTreeSet::new();
+    let dropped = dropped(&edits.0);
     for edit in &edits.0 {
         if let Some(member) = edit.member() {
             let node = member.node();
@@ -89,30 +90,28 @@ pub(super) fn unplanned(
             let own = [entry.path.clone(), old.real(&entry.path)];
             // another name of a file whose header changes
             let names = old.names_of(node).cloned();
-            planned.extend(own.into_iter().chain(names));
+            planned.extend(own.iter().cloned().chain(names));
             if matches!(edit, Edit::DropMember { .. }) {
-                taken.extend([entry.path.clone(), old.real(&entry.path)]);
+                let is_whole = links.to(node).iter().all(|link| dropped.contains(link));
+                may_go.extend(old.names_of(node).filter(|_| is_whole).cloned());
+                taken.extend(own);
             }
         } else if let Edit::AddFile { path, .. } | Edit::AddFolder { path, .. } = edit {
             added.insert(ImagePath::from(path.as_str()));
-        } else if let Edit::Whiteout { path } = edit {
-            planned.insert(path.as_str().into());
         }
     }
+    may_go.extend(taken.iter().cloned());
     // tables of layers that engines load lazily go with the layer they are of
     let rewritten: BTreeSet<u32> = edits.0.iter().filter_map(|edit| Some(edit.member()?.layer)).collect();
     for (path, node) in old.names() {
         if rewritten.contains(&node.layer) && compare::TABLES.contains(&path.as_bytes()) {
             planned.insert(path.clone());
+            may_go.insert(path.clone());
         }
     }
     let header_of = |entry: &FileEntry| (entry.mode, entry.uid, entry.gid, entry.size, entry.mtime);
     let olds: HashMap<&ImagePath, Node> = old.names().collect();
     let news: HashMap<&ImagePath, Node> = new.names().collect();
-    let may_go = |path: &ImagePath| {
-        let is_gone = |folder: ImagePath| planned.contains(&folder) && !news.contains_key(&folder);
-        planned.contains(path) || path.folders().any(is_gone)
-    };
     let is_same = |node: Node, other: Node| {
         let (was, is) = (old.entry(node), new.entry(other));
         let is_content = !was.is_file() || {
@@ -124,7 +123,7 @@ pub(super) fn unplanned(
     let mut odd = Vec::new();
     for (path, node) in old.names().filter(|(path, _)| !added.contains(*path)) {
         let what = match news.get(path) {
-            None if may_go(path) => continue,
+            None if may_go.contains(path) => continue,
             None => Odd::Gone,
             Some(other) => {
                 let is_header = || header_of(old.entry(node)) == header_of(new.entry(*other));
@@ -151,14 +150,20 @@ pub(super) fn settle(
 ) -> BTreeMap<usize, String> {
     let none = BTreeMap::new();
     let (tree, links) = (&image.tree, guard.all_links());
+    unhide(image, guard, actions);
+    let can_hide = !top::is_full(image);
     let takes_out = |action: &Action| action.is_active() && !dropped(&action.edits.0).is_empty();
     let suspects: Vec<usize> = (0..actions.len()).filter(|place| actions.get(*place).is_some_and(takes_out)).collect();
     if suspects.is_empty() {
         return none;
     }
-    let mut odd = astray(tree, links, actions, &|_| true);
-    if hide_links(image, guard, actions, &odd) {
-        odd = astray(tree, links, actions, &|_| true);
+    let mut odd = astray(tree, links, actions, false, &|_| true);
+    if can_hide && hide_links(image, guard, actions, &odd) {
+        odd = astray(tree, links, actions, false, &|_| true);
+        if !odd.is_empty() {
+            // whatever is left out may have been why
+            unhide(image, guard, actions);
+        }
     }
     if odd.is_empty() {
         return none;
@@ -172,7 +177,7 @@ pub(super) fn settle(
     while bad.saturating_sub(good) > 1 {
         let middle = good.midpoint(bad);
         let out: BTreeSet<usize> = suspects.iter().skip(middle).copied().collect();
-        let found = astray(tree, links, actions, &|place| !out.contains(&place));
+        let found = astray(tree, links, actions, can_hide, &|place| !out.contains(&place));
         if found.is_empty() {
             good = middle;
         } else {
@@ -197,24 +202,47 @@ pub(super) fn settle(
     BTreeMap::from([(*place, why)])
 }
 
-/// What differs unplanned after the active ones of these actions.
-fn astray(tree: &Tree, links: &Links, actions: &[Action], is_meant: &dyn Fn(usize) -> bool) -> Vec<(ImagePath, Odd)> {
+/// What differs unplanned after the active ones of these actions; where `hides`, with links hidden that would show again.
+fn astray(
+    tree: &Tree,
+    links: &Links,
+    actions: &[Action],
+    hides: bool,
+    is_meant: &dyn Fn(usize) -> bool,
+) -> Vec<(ImagePath, Odd)> {
     let meant = actions.iter().enumerate().filter(|(place, action)| action.is_active() && is_meant(*place));
-    let Ok(edits) = conflict::merged(meant.map(|(_, action)| action)) else { return Vec::new() };
-    unplanned(tree, &after(tree, &edits), &edits, links, &Origins::same(tree))
+    let Ok(mut edits) = conflict::merged(meant.map(|(_, action)| action)) else { return Vec::new() };
+    let look = |edits: &Edits| unplanned(tree, &after(tree, edits), edits, links, &Origins::same(tree));
+    let odd = look(&edits);
+    let again: Vec<Edit> = shown_again(tree, &odd)
+        .into_iter()
+        .filter(|_| hides)
+        .filter_map(|path| Some(Edit::Whiteout { path: std::str::from_utf8(path.as_bytes()).ok()?.to_owned() }))
+        .collect();
+    if again.is_empty() {
+        return odd;
+    }
+    edits.0.extend(again);
+    look(&edits)
 }
 
-/// Has each link hidden that shows where a folder was that no member made, and where nothing is left below it. Whether there
-/// were any.
+/// Links that show where a folder was that no member made.
+fn shown_again<'o>(tree: &Tree, odd: &'o [(ImagePath, Odd)]) -> BTreeSet<&'o ImagePath> {
+    let is_link = |(path, what): &&(ImagePath, Odd)| {
+        *what == Odd::Appeared && is_bare_folder(tree, path) && std::str::from_utf8(path.as_bytes()).is_ok()
+    };
+    odd.iter().filter(is_link).map(|(path, _)| path).collect()
+}
+
+/// Whether a folder is there because something lies in it, and no member made it.
+fn is_bare_folder(tree: &Tree, path: &ImagePath) -> bool {
+    tree.get(path).is_none() && tree.names_in(path).next().is_some()
+}
+
+/// Has each link hidden that would show again. Whether there were any.
 fn hide_links(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action], odd: &[(ImagePath, Odd)]) -> bool {
     let tree = &image.tree;
-    let mut links: BTreeSet<&ImagePath> = BTreeSet::new();
-    for (path, what) in odd {
-        let is_folder = tree.get(path).is_none() && tree.names_in(path).next().is_some();
-        if *what == Odd::Appeared && is_folder && std::str::from_utf8(path.as_bytes()).is_ok() {
-            links.insert(path);
-        }
-    }
+    let links = shown_again(tree, odd);
     let mut is_any = false;
     for action in actions.iter_mut().filter(|action| action.is_active() && !links.is_empty()) {
         let mut own: BTreeSet<&ImagePath> = BTreeSet::new();
@@ -235,11 +263,33 @@ fn hide_links(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action], odd:
     is_any
 }
 
-/// Whether a whiteout hides nothing but a link of a lower layer, where a folder is that no member made and all that lies in it
-/// goes.
-pub(super) fn is_link_below(tree: &Tree, path: &ImagePath, gone: &BTreeSet<Node>) -> bool {
-    let mut below = tree.names().filter(|(name, _)| name.is_under(path.as_bytes()));
-    tree.get(path).is_none() && below.all(|(_, node)| gone.contains(&node))
+/// Takes back what [`settle`] hid: it depends on all that is done, and is found anew.
+pub(super) fn unhide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action]) {
+    let tree = &image.tree;
+    for action in actions {
+        let is_hidden = |edit: &Edit| match edit {
+            Edit::Whiteout { path } => is_bare_folder(tree, &path.as_str().into()),
+            _ => false,
+        };
+        if !action.edits.0.iter().any(is_hidden) {
+            continue;
+        }
+        let own = dropped(&action.edits.0);
+        let own: BTreeSet<ImagePath> = own.iter().map(|node| guard.real(&tree.entry(*node).path)).collect();
+        let before = action.edits.0.len();
+        action.edits.0.retain(|edit| match edit {
+            Edit::Whiteout { path } if is_hidden(edit) => {
+                let path = ImagePath::from(path.as_str());
+                let mut below =
+                    own.range(path.clone()..).take_while(|name| name.as_bytes().starts_with(path.as_bytes()));
+                own.contains(&path) || !below.any(|name| name.is_under(path.as_bytes()))
+            }
+            _ => true,
+        });
+        if action.edits.0.len() < before {
+            top::leave_needed(tree, &mut action.edits.0);
+        }
+    }
 }
 
 /// The merged file system after these edits, as far as names go: headers stay as they are.
@@ -406,5 +456,36 @@ mod tests {
         ]];
         let planned = without(image, &["opt/s", "opt/b"]);
         assert!(planned.len() == 2 && planned.iter().all(|line| line.starts_with("remove-")), "{planned:?}");
+    }
+
+    #[test]
+    fn a_link_is_hidden_for_nothing_that_is_not_done() {
+        let image = vec![
+            vec![link("var/run", "/run")],
+            vec![file("var/run/a~", 1), file("run/z", 1)],
+            vec![file("var/run/b~", 1)],
+            vec![file("var/run/c", 1)],
+        ];
+        assert_eq!(
+            without(image.clone(), &["var/run/a~", "var/run/b~"]),
+            [
+                "remove-2 safe var/run/b~@2: 1 file (1 B): drop 0",
+                "refused var/run/a~: `/var/run/b~` would lie elsewhere, since a link to its folder would lead nowhere",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_changes_in_place_does_not_vanish() {
+        for bits in [0o644, 0o666, 0o4755] {
+            let tool = FileEntry { mode: bits, ..file("app/tool", 9) };
+            let image =
+                layered(vec![vec![link("app", "usr/app")], vec![file("usr/app/x", 1), tool, link("app", "usr/app")]]);
+            let remove = vec![Glob::path("usr/app/x").expect("a glob")];
+            let only = vec!["permissions", "setuid"];
+            let planned = shown(&plan(&image, &Wishes { only, remove, approves_all: true, ..Wishes::default() }));
+            assert!(planned.iter().any(|line| line.starts_with("refused usr/app/x: ")), "{planned:?}");
+            assert!(!planned.iter().any(|line| line.contains("drop")), "{planned:?}");
+        }
     }
 }

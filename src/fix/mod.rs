@@ -54,12 +54,12 @@ use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
 use crate::rebuild::{Content, Edit, Edits, LARGEST_FILE, Member};
 use crate::rule::Severity;
-use crate::secret::{is_masked, masked_path};
+use crate::secret::{SECRETS_NOT_LISTED, is_masked, masked_path};
 use crate::size::ByteSize;
 use crate::tree::{FileKind, Node};
 
 use conflict::Merge;
-use guard::Links;
+use guard::{Links, No};
 use plan::{Action, Expected, ImageId, ImagePlan, Kind, Refused, Risk, Safety};
 
 pub use crate::policy::FIX_GROUPS as GROUPS;
@@ -176,11 +176,31 @@ impl<'a> Job<'a> {
         self.findings.iter().copied().filter(move |finding| finding.rule.family() == family)
     }
 
+    /// Says, behind `reason`, how much stays in layers below copies of it.
+    fn with_waste(&self, reason: &str, edits: &[Edit]) -> String {
+        let copied: BTreeSet<Node> = edits
+            .iter()
+            .filter_map(|edit| match edit {
+                Edit::AddFile { content, .. } => Some(content.member()?.node()),
+                _ => None,
+            })
+            .collect();
+        let bytes = copied.iter().map(|node| self.image.tree.entry(*node).size).fold(0, u64::saturating_add);
+        if bytes < WASTE {
+            return reason.to_owned();
+        }
+        let size = ByteSize(bytes);
+        format!("{reason}; {size} of the base stay below the copies, unseen: `--touch-base` writes its layers anew")
+    }
+
     /// Names a member as edits do.
     pub fn member(&self, node: Node) -> Member {
         Member { layer: node.layer, member: node.member, path: self.image.tree.entry(node).path.to_string() }
     }
 }
+
+/// Bytes that stay unseen below their copies, from which on the plan tells of them: a check does.
+const WASTE: u64 = 1 << 20;
 
 /// Takes what a fixer proposes.
 pub struct Draft<'a> {
@@ -308,7 +328,8 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         }
         actions.append(&mut of_fixer);
     }
-    join(image, &sorted, guard.all_links(), &mut actions);
+    let known = secrets::places(image, &sorted);
+    join(&known, guard.all_links(), &mut actions);
     reveal::hide(image, &guard, &mut actions);
     // what is not done may have hidden something, or held a name; each turn leaves fewer actions
     let mut turn = 0;
@@ -317,6 +338,9 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         turn = turn.saturating_add(1);
     }
     top::prune(image, &mut actions);
+    user::without_accounts(image, &guard, &mut actions);
+    // what was taken along meanwhile
+    spans::fill(&known, guard.all_links(), &mut actions);
     if wishes.selects(secrets::SECRETS.group) {
         let active = actions.iter().filter(|action| action.is_active());
         let dropped = heirs::dropped(active.flat_map(|action| &action.edits.0));
@@ -336,31 +360,15 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
     ImagePlan { image: ImageId::of(image), actions, refused, remains: Vec::new(), expected }
 }
 
-/// Has the secrets of all files that go sought, whoever takes the files out, and approves what comes to nothing more than is
-/// done anyway. A file of which a hard link stays keeps its secrets under that name.
-fn join(image: &Inventory, findings: &[&Finding], links: &Links, actions: &mut [Action]) {
-    let mut gone: BTreeSet<(u32, u32)> = BTreeSet::new();
-    let known = secrets::places(image, findings);
-    let dropped = actions.iter().filter(|action| action.is_active()).flat_map(|action| &action.edits.0);
-    let heirs = heirs::heirs(links, &heirs::dropped(dropped));
-    for action in actions.iter_mut().filter(|action| action.is_active()) {
-        for edit in &mut action.edits.0 {
-            let Edit::DropMember { member, secrets, inside } = edit else { continue };
-            let place = (member.layer, member.member);
-            gone.insert(place);
-            if heirs.contains_key(&member.node()) {
-                continue;
-            }
-            if let Some((spans, inner)) = known.get(&place).filter(|_| secrets.is_empty() && inside.is_empty()) {
-                secrets.extend(spans);
-                inside.extend(inner.iter().cloned());
-            }
-        }
-    }
+/// Approves what comes to nothing more than is done anyway, and has the secrets of all files that go sought, whoever takes the
+/// files out.
+fn join(known: &BTreeMap<(u32, u32), secrets::Places>, links: &Links, actions: &mut [Action]) {
+    let gone = heirs::dropped(actions.iter().filter(|action| action.is_active()).flat_map(|action| &action.edits.0));
     for action in actions.iter_mut().filter(|action| action.safety == Safety::Review && !action.approved) {
-        let is_done = |edit: &Edit| matches!(edit, Edit::DropMember { member, .. } if gone.contains(&(member.layer, member.member)));
+        let is_done = |edit: &Edit| matches!(edit, Edit::DropMember { member, .. } if gone.contains(&member.node()));
         action.approved = action.edits.0.iter().all(is_done);
     }
+    spans::fill(known, links, actions);
 }
 
 /// Tells of secrets that no fixer said anything of.
@@ -428,6 +436,7 @@ pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes:
     names::restore(image, plan, &fresh).map_err(|why| {
         wrong(format!("the plan is of another image: {why}")).help("make it anew with `--dry-run --plan FILE`")
     })?;
+    merged::unhide(image, &guard, &mut plan.actions);
     if let Some((id, why)) = allowed::forbidden(image, &guard, plan, &fresh) {
         return Err(wrong(format!("`{}` would do what careen never does: {why}", escape(&id)))
             .help("no plan is believed: make it anew with `--dry-run --plan FILE`, and change `approved` alone"));
@@ -455,6 +464,10 @@ pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes:
         let id = plan.actions.get(place).map_or("", |action| &action.id);
         return Err(wrong(format!("`{id}` cannot be done: {why}")).help("leave it out"));
     }
+    if let Some((place, No { reason, hint })) = undoable(image, &plan.actions).into_iter().next() {
+        let id = plan.actions.get(place).map_or("", |action| &action.id);
+        return Err(wrong(format!("`{id}` cannot be done: {reason}")).help(hint));
+    }
     plan.edits()?;
     if let Some((place, why)) = merged::settle(image, &guard, &mut plan.actions, 0).into_iter().next() {
         let id = plan.actions.get(place).map_or("", |action| &action.id);
@@ -463,6 +476,8 @@ pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes:
         );
     }
     top::prune(image, &mut plan.actions);
+    user::without_accounts(image, &guard, &mut plan.actions);
+    spans::from_scan(image, judged, guard.all_links(), plan);
     plan.expected = expected(image, guard.all_links(), &plan.actions);
     Ok(())
 }
@@ -477,6 +492,7 @@ fn settle(
     refused: &mut Vec<Refused>,
     turn: u32,
 ) -> bool {
+    let hint = "fix the image once more afterwards, or leave the other action out with `--skip`";
     let mut out = contradicting(actions);
     if out.is_empty() {
         out = heirs::follow(&image.tree, guard.all_links(), actions);
@@ -487,15 +503,19 @@ fn settle(
     if out.is_empty() {
         out = merged::settle(image, guard, actions, turn);
     }
-    for action in out.iter().filter_map(|(place, reason)| Some((actions.get(*place)?, reason))) {
-        let (action, reason) = action;
+    let mut out: BTreeMap<usize, No> =
+        out.into_iter().map(|(place, reason)| (place, No { reason, hint: hint.into() })).collect();
+    if out.is_empty() {
+        out = undoable(image, actions);
+    }
+    for (action, No { reason, hint }) in out.iter().filter_map(|(place, no)| Some((actions.get(*place)?, no))) {
         let refuse = |finding: Option<&String>| Refused {
             fixer: action.fixer.clone(),
             finding: finding.cloned(),
             rule: action.rule.clone(),
             path: action.path.clone(),
             reason: reason.clone(),
-            hint: "fix the image once more afterwards, or leave the other action out with `--skip`".into(),
+            hint: hint.clone(),
         };
         match action.findings.as_slice() {
             [] => refused.push(refuse(None)),
@@ -508,6 +528,43 @@ fn settle(
         !out.contains_key(&(place - 1))
     });
     !out.is_empty()
+}
+
+/// Places of actions that no image can have done: those that need one layer more than engines take, and those that take values
+/// out of a file which has more than the scan lists, since the others would not be sought.
+fn undoable(image: &Inventory, actions: &[Action]) -> BTreeMap<usize, No> {
+    let gaps = image.limitations.iter().filter(|one| one.code == SECRETS_NOT_LISTED && one.is_gap);
+    let files: BTreeSet<String> = gaps.map(|one| outer(&masked_path(&one.place)).to_owned()).collect();
+    let mut out = BTreeMap::new();
+    for (place, action) in actions.iter().enumerate().filter(|(_, action)| action.is_active()) {
+        if top::is_full(image) && action.edits.0.iter().any(Edit::is_on_top) {
+            let layers = image.layers.len();
+            let reason = format!("it needs a layer on top of {layers}, and engines take no more");
+            out.insert(place, No { reason, hint: "build the image with fewer layers".into() });
+            continue;
+        }
+        let unlisted = action.edits.0.iter().filter(|_| !files.is_empty()).find_map(|edit| {
+            let member = match edit {
+                Edit::DropMember { member, secrets, inside } if !secrets.is_empty() || !inside.is_empty() => member,
+                Edit::BlankBytes { member, .. } => member,
+                _ => return None,
+            };
+            let own = [&image.tree.entry(member.node()).path];
+            let names = own.into_iter().chain(image.tree.names_of(member.node()));
+            names.map(|name| masked_path(&name.to_string())).find(|name| files.contains(outer(name)))
+        });
+        if let Some(path) = unlisted {
+            let reason =
+                format!("`{path}` has more secrets than are listed, and the others would not be sought elsewhere");
+            out.insert(place, No { reason, hint: "`--limit findings-per-file=N` lists more".into() });
+        }
+    }
+    out
+}
+
+/// The file that a path is of, or is in.
+fn outer(path: &str) -> &str {
+    path.split('!').next().unwrap_or_default()
 }
 
 /// Places of actions that contradict one which was asked for, or which comes before; and why.
@@ -597,15 +654,9 @@ fn lines_of(content: &Content) -> u64 {
 
 /// A file or folder of the image in the layer on top, with another mode or content; owner and time stay. The folders above
 /// it come along as they are: engines would make them anew with other modes.
-fn on_top(
-    job: &Job<'_>,
-    path: &ImagePath,
-    node: Node,
-    mode: Option<u32>,
-    content: Content,
-) -> Result<Vec<Edit>, guard::No> {
+fn on_top(job: &Job<'_>, path: &ImagePath, node: Node, mode: Option<u32>, content: Content) -> Result<Vec<Edit>, No> {
     let entry = job.image.tree.entry(node);
-    let no = |reason: String| guard::No {
+    let no = |reason: String| No {
         reason,
         hint: "change it where the image is built; `--touch-base` writes the layer anew".into(),
     };
@@ -613,6 +664,9 @@ fn on_top(
     let Ok(name) = std::str::from_utf8(real.as_bytes()) else {
         return Err(no(format!("the name of `{path}` is not UTF-8, and a copy on top needs one")));
     };
+    if real.is_root() {
+        return Err(no("no layer on top changes the root folder".into()));
+    }
     let (path, mode) = (name.to_owned(), mode.unwrap_or(entry.mode));
     let (uid, gid, mtime) = (entry.uid, entry.gid, entry.mtime);
     if let Some(no) = top::loses_above(&job.image.tree, &real) {

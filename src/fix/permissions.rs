@@ -20,7 +20,7 @@ pub(super) static PERMISSIONS: Fixer = Fixer {
     does: "Takes the right to write off the others of a file (`o-w`), and gives a folder the sticky bit, so that everybody may \
            still put files there and nobody may take another's away; also below a folder that is found. The header is \
            changed in the layer that holds it; in a layer of the base, a copy on top has the other mode.",
-    never: "Never changes owners, and never takes rights from owner or group. A process that runs as another user than the \
+    never: "Never changes owners nor what packages brought below a folder that is found, and never takes rights from owner or group. A process that runs as another user than the \
             file's owner can no longer write the file: that is why it asks for a look.",
     plan,
 };
@@ -40,9 +40,24 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         let mut layers = BTreeSet::new();
         for (path, node) in names {
             let entry = job.image.tree.entry(node);
-            if !is_open(entry) || !done.insert(node) {
+            if !is_open(entry) || done.contains(&node) {
                 continue;
             }
+            if let Some(package) = job.guard.owner(node) {
+                let is_found = matches!(&finding.location, Location::File { path: found, .. } if *found == path);
+                let is_named = job.image.owned.owner(&path).is_some();
+                if is_found && !is_named {
+                    no = no.or_else(|| {
+                        let reason = format!("`{path}` is another name of a file of the package `{package}`");
+                        Some(No { reason, hint: "change it where the image is built".into() })
+                    });
+                }
+                // what a package opens is as it should be, unless it is found itself
+                if !is_found || !is_named {
+                    continue;
+                }
+            }
+            done.insert(node);
             match close(job, &path, node, entry) {
                 Ok(more) => {
                     modes.insert(format!("{:04o}", entry.mode));
@@ -67,7 +82,7 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
             after: "others may not write files, nor take them out of folders".into(),
             safety: Safety::Review,
             risk: Risk::Medium,
-            reason: "see that the application writes only what belongs to its user or group".into(),
+            reason: job.with_waste("see that the application writes only what belongs to its user or group", &edits),
             is_asked: false,
             edits,
         });
@@ -166,5 +181,30 @@ mod tests {
                 "permissions-3 review /srv/heron@1: 0666, 0777, 2 files and folders: header 0 1777, header 1 0664",
             ]
         );
+    }
+
+    #[test]
+    fn what_packages_brought_keeps_its_mode() {
+        let image = layered(vec![vec![
+            mode(folder("opt/x"), 0o777),
+            mode(file("opt/x/f", 1), 0o666),
+            mode(file("opt/x/g", 1), 0o666),
+            mode(file("usr/bin/tool", 1), 0o666),
+            mode(hard_link("usr/a", "usr/bin/tool"), 0o666),
+        ]])
+        .owning(&["opt/x/f", "usr/bin/tool"]);
+        assert_eq!(
+            planned(&image, &["permissions"]),
+            [
+                "permissions-1 review /opt/x@0: 0666, 0777, 2 files and folders: header 0 1777, header 2 0664",
+                "refused /usr/a: `/usr/a` is another name of a file of the package `of the system`",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_root_folder_of_the_base_stays() {
+        let image = base(layered(vec![vec![mode(folder(""), 0o777), file("srv/a", 1)], vec![file("opt/x", 1)]]), 1);
+        assert_eq!(planned(&image, &["permissions"]), ["refused /: no layer on top changes the root folder"]);
     }
 }

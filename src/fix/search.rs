@@ -21,7 +21,7 @@ use crate::pass::Compression;
 use crate::pass::decode;
 use crate::pass::tar::{TarError, TarReader};
 use crate::path::ImagePath;
-use crate::secret::{Needles, masked_path, may_hold_files};
+use crate::secret::{Needles, expanded_name, masked_path, may_hold_files};
 use crate::tree::Tree;
 
 /// Largest file of a layer that is looked into for what it holds, in bytes; a scan looks into no larger ones, and says so.
@@ -81,13 +81,15 @@ impl Place {
         }
     }
 
-    /// The same place of the member that has the content from now on, where it is one of the content.
-    pub(super) fn of_heir(&self, heir: u32) -> Option<Self> {
+    /// The same place of the member that has content and header from now on, where it is one of these. What is packed alone goes
+    /// by the name of the file it is in: once `old`, now `new`.
+    pub(super) fn of_heir(&self, heir: u32, old: &ImagePath, new: &ImagePath) -> Option<Self> {
         match self {
-            Self::Stored | Self::Beside | Self::Head(_) | Self::Shared(_) => None,
+            Self::Stored | Self::Beside | Self::Shared(_) => None,
+            Self::Head(_) => Some(Self::Head(heir)),
             Self::Padding(_) => Some(Self::Padding(heir)),
             Self::Content(_, from, to) => Some(Self::Content(heir, *from, *to)),
-            Self::Inside(_, inside) => Some(Self::Inside(heir, inside.clone())),
+            Self::Inside(_, inside) => Some(Self::Inside(heir, renamed(inside, old, new))),
         }
     }
 
@@ -107,6 +109,18 @@ impl Place {
             _ => path,
         }
     }
+}
+
+/// The way to what is packed in a file that gets another name.
+fn renamed(inside: &[u8], old: &ImagePath, new: &ImagePath) -> Vec<u8> {
+    let (mut old, mut new) = (old.file_name().to_vec(), new.file_name().to_vec());
+    let mut is_alone = true;
+    let parts = inside.split(|byte| *byte == b'!').map(|part| {
+        (old, new) = (expanded_name(&old), expanded_name(&new));
+        is_alone &= *part == *old;
+        if is_alone { new.clone() } else { part.to_vec() }
+    });
+    parts.collect::<Vec<_>>().join(&b'!')
 }
 
 /// A value, by its index, and where it stands.
@@ -650,5 +664,20 @@ mod tests {
         assert_eq!(place("/layers/0/annotations/a~1b"), "annotation a/b of a layer");
         assert_eq!(place("/0/RepoTags/1"), "field RepoTags");
         assert_eq!(place("/manifests/0/urls/3"), "field manifests.urls");
+    }
+
+    #[test]
+    fn what_is_packed_alone_goes_by_the_name_of_its_file() {
+        let heir = |inside: &[u8]| {
+            let place = Place::Inside(1, inside.to_vec());
+            match place.of_heir(2, &"srv/a.tar.gz".into(), &"opt/b.dat".into()) {
+                Some(Place::Inside(2, inside)) => String::from_utf8(inside).expect("UTF-8"),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(heir(b"a.tar"), "b.dat");
+        assert_eq!(heir(b"srv/x!y"), "srv/x!y");
+        let head = Place::Head(1).of_heir(2, &"a".into(), &"b".into());
+        assert_eq!(head, Some(Place::Head(2)));
     }
 }

@@ -258,11 +258,18 @@ fn one(
         _ => {
             let place = unused.map_or_else(|| parts.join("."), |unused| mask_text(&unused.place));
             let step = unused.and_then(|unused| unused.step);
-            let own = at(open, |location| match (location, step) {
+            let mut own = at(open, |location| match (location, step) {
                 (Location::Config { key }, None) => *key == place,
                 (Location::History { index, key, .. }, Some(step)) => *index == step && *key == place,
                 _ => false,
             });
+            // they have one place with those of the name
+            if unused.is_some_and(|unused| unused.place != place) {
+                let hint = format!("make the image anew without it; {ROTATE}");
+                for finding in own.drain(..) {
+                    draft.refuse(finding, "it is a name, or stands below one that holds a secret", hint.clone());
+                }
+            }
             let (treatment, edits) = redacted();
             propose(draft, own, &escape(mask_text(pointer)), treatment, edits);
         }

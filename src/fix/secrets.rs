@@ -357,4 +357,36 @@ mod tests {
         let rest = planned(&findings[..39]);
         assert!(rest.len() == 40 && rest.iter().all(|findings| findings.len() == 1), "{rest:?}");
     }
+
+    #[test]
+    fn whoever_takes_a_file_out_has_its_secrets_sought() {
+        let image = layered(vec![vec![file("srv/.env", 80)], vec![file("srv/.wh..env", 0)]]);
+        let image = with(image, &[(0, 0, "srv/.env", Severity::High)]);
+        let mut findings = super::super::testing::findings(&image);
+        findings.extend(crate::secret::findings(&image, "2026-11-21".parse().expect("a date"), None));
+        let plan = plan_findings(&image, &findings.iter().collect::<Vec<_>>(), &Wishes::default());
+        let sought: Vec<_> = plan
+            .active()
+            .flat_map(|action| &action.edits.0)
+            .filter_map(|edit| match edit {
+                Edit::DropMember { member, secrets, .. } if member.member == 0 && member.layer == 0 => {
+                    Some(secrets.len())
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(sought, [1, 1], "{:?}", shown(&plan));
+    }
+
+    #[test]
+    fn what_has_more_secrets_than_are_listed_stays() {
+        let mut image = with(layered(vec![vec![file("srv/.env", 80)]]), &[(0, 0, "srv/.env", Severity::High)]);
+        let gap = crate::limitation::Limitation::gap(crate::secret::SECRETS_NOT_LISTED, "/srv/.env", "one more");
+        image.limitations.push(gap);
+        for redacts_in_place in [false, true] {
+            let wishes = Wishes { only: vec!["secrets"], approves_all: true, redacts_in_place, ..Wishes::default() };
+            let why = "`/srv/.env` has more secrets than are listed, and the others would not be sought elsewhere";
+            assert_eq!(planned(&image, &wishes), [format!("refused /srv/.env: {why}")]);
+        }
+    }
 }

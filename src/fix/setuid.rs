@@ -74,11 +74,14 @@ fn clear(job: &Job<'_>, draft: &mut Draft<'_>, finding: Option<&Finding>, path: 
             after: format!("{:04o}", entry.mode & !0o6000),
             safety: Safety::Review,
             risk: Risk::Medium,
-            reason: if finding.is_some() {
-                "see that nothing in the image needs the program with its owner's rights".into()
-            } else {
-                "asked for with `--clear-setid`".into()
-            },
+            reason: job.with_waste(
+                if finding.is_some() {
+                    "see that nothing in the image needs the program with its owner's rights"
+                } else {
+                    "asked for with `--clear-setid`"
+                },
+                &edits,
+            ),
             is_asked: finding.is_none(),
             edits,
         }),

@@ -58,23 +58,28 @@ pub(super) fn wrong(image: &Inventory, judged: &[Judged], plan: &ImagePlan) -> O
 pub(super) fn from_scan(image: &Inventory, judged: &[Judged], links: &Links, plan: &mut ImagePlan) {
     let all: Vec<&Finding> = judged.iter().map(|judged| &judged.finding).collect();
     let (known, wanted) = (secrets::places(image, &all), secrets::places(image, &open(judged)));
-    let heirs = heirs::heirs(links, &heirs::dropped(plan.active().flat_map(|action| &action.edits.0)));
+    fill(&wanted, links, &mut plan.actions);
     let active = plan.actions.iter_mut().filter(|action| action.is_active());
     for edit in active.flat_map(|action| &mut action.edits.0) {
-        match edit {
-            Edit::DropMember { member, secrets, inside } if secrets.is_empty() && inside.is_empty() => {
-                let node = member.node();
-                let places = wanted.get(&(node.layer, node.member)).filter(|_| !heirs.contains_key(&node));
-                if let Some((spans, inner)) = places {
-                    secrets.extend(spans);
-                    inside.extend(inner.iter().cloned());
-                }
-            }
-            Edit::BlankBytes { member, spans } => {
-                let places = known.get(&(member.layer, member.member));
-                spans.retain(|span| places.is_some_and(|(known, _)| known.contains(span)));
-            }
-            _ => {}
+        if let Edit::BlankBytes { member, spans } = edit {
+            let places = known.get(&(member.layer, member.member));
+            spans.retain(|span| places.is_some_and(|(known, _)| known.contains(span)));
+        }
+    }
+}
+
+/// Has the secrets of all files that go sought, whoever takes the files out. A file of which a hard link stays keeps its secrets
+/// under that name.
+pub(super) fn fill(known: &ByMember, links: &Links, actions: &mut [Action]) {
+    let active = actions.iter().filter(|action| action.is_active());
+    let heirs = heirs::heirs(links, &heirs::dropped(active.flat_map(|action| &action.edits.0)));
+    let active = actions.iter_mut().filter(|action| action.is_active());
+    for edit in active.flat_map(|action| &mut action.edits.0) {
+        let Edit::DropMember { member, secrets, inside } = edit else { continue };
+        let places = known.get(&(member.layer, member.member)).filter(|_| !heirs.contains_key(&member.node()));
+        if let Some((spans, inner)) = places.filter(|_| secrets.is_empty() && inside.is_empty()) {
+            secrets.extend(spans);
+            inside.extend(inner.iter().cloned());
         }
     }
 }

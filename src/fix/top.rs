@@ -44,18 +44,31 @@ pub(super) fn prune(image: &Inventory, actions: &mut Vec<Action>) {
             return true;
         }
         action.edits.0.retain(|edit| !is_back(edit));
-        let needed: BTreeSet<ImagePath> = action.edits.0.iter().filter_map(|edit| changed(tree, edit)).collect();
-        action.edits.0.retain(|edit| match edit {
-            Edit::AddFolder { path, .. } if changed(tree, edit).is_none() => {
-                let path = ImagePath::from(path.as_str());
-                let from = needed.range(path.clone()..);
-                let mut from = from.take_while(|needed| needed.as_bytes().starts_with(path.as_bytes()));
-                from.any(|needed| needed.is_under(path.as_bytes()))
-            }
-            _ => true,
-        });
+        leave_needed(tree, &mut action.edits.0);
         !action.edits.0.is_empty()
     });
+}
+
+/// Leaves of the folders that come along as they are those that something lies below.
+pub(super) fn leave_needed(tree: &Tree, edits: &mut Vec<Edit>) {
+    let needed: BTreeSet<ImagePath> = edits.iter().filter_map(|edit| changed(tree, edit)).collect();
+    edits.retain(|edit| match edit {
+        Edit::AddFolder { path, .. } if changed(tree, edit).is_none() => {
+            let path = ImagePath::from(path.as_str());
+            let from = needed.range(path.clone()..);
+            let mut from = from.take_while(|needed| needed.as_bytes().starts_with(path.as_bytes()));
+            from.any(|needed| needed.is_under(path.as_bytes()))
+        }
+        _ => true,
+    });
+}
+
+/// Layers that engines take: those of the classic kind stack no more.
+const MOST_LAYERS: usize = 127;
+
+/// Whether no layer may come on top.
+pub(super) fn is_full(image: &Inventory) -> bool {
+    image.layers.len() >= MOST_LAYERS
 }
 
 /// What an edit puts on top for itself, in contrast to a folder that comes along as it is.
@@ -173,6 +186,23 @@ mod tests {
                 "permissions-1 review /opt/b@0: 0666: add opt/ 0755 0:0, add opt/b 0664 copy",
                 "refused /srv/a: the folder `/srv` has extended attributes or an access list, which an entry on top would lose",
             ]
+        );
+    }
+
+    #[test]
+    fn no_layer_comes_on_top_of_as_many_as_engines_take() {
+        let layers = |count: usize| {
+            let mut layers = vec![vec![folder("srv"), mode(file("srv/a", 1), 0o666)]];
+            layers.resize(count, vec![file("opt/x", 1)]);
+            planned(&base(layered(layers), 1), &["permissions"])
+        };
+        assert_eq!(layers(126), ["permissions-1 review /srv/a@0: 0666: add srv/ 0755 0:0, add srv/a 0664 copy"]);
+        let full =
+            base(layered([vec![vec![mode(file("srv/a", 1), 0o666)]], vec![vec![file("opt/x", 1)]; 126]].concat()), 1);
+        let wishes = Wishes { only: vec!["permissions"], approves_all: true, ..Wishes::default() };
+        assert_eq!(
+            shown(&plan(&full, &wishes)),
+            ["refused /srv/a: it needs a layer on top of 127, and engines take no more"]
         );
     }
 }

@@ -13,8 +13,9 @@ use crate::rebuild::{Content, Edit};
 use crate::tree::{FileKind, Node};
 
 use super::guard::No;
-use super::plan::{Kind, Risk, Safety};
-use super::{Draft, Fixer, Job, Proposal, on_top};
+use super::heirs::dropped;
+use super::plan::{Action, Kind, Risk, Safety};
+use super::{Draft, Fixer, Guard, Job, Proposal, on_top};
 
 /// Who the image starts as.
 pub(super) static USER: Fixer = Fixer {
@@ -197,11 +198,13 @@ fn choose(image: &Inventory, asked: Option<RunAs>) -> Chosen<'_> {
     Chosen { uid: id, gid: id, account: None, why: "a number that no account has".into() }
 }
 
-/// A name that neither a user nor a group has.
+/// A name that neither a user nor a group has, nor a password of one that is gone.
 fn name_of(image: &Inventory) -> String {
     let accounts = &image.accounts;
     let is_taken = |name: &str| {
-        accounts.users.iter().any(|user| user.name == name) || accounts.groups.iter().any(|group| group.name == name)
+        accounts.users.iter().any(|user| user.name == name)
+            || accounts.groups.iter().any(|group| group.name == name)
+            || accounts.shadowed.contains(name)
     };
     let others = (2..).map(|number| format!("{NAME}{number}"));
     std::iter::once(NAME.to_owned()).chain(others).find(|name| !is_taken(name)).unwrap_or_else(|| NAME.to_owned())
@@ -242,6 +245,27 @@ fn account(job: &Job<'_>, chosen: &Chosen<'_>) -> Result<Vec<Edit>, No> {
         edits.extend(on_top(job, &real, node, None, content)?);
     }
     Ok(edits)
+}
+
+/// Has no account made where the table of accounts goes, and says so.
+pub(super) fn without_accounts(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action]) {
+    let Some((passwd, node)) = &image.accounts.passwd else { return };
+    let dropped = dropped(actions.iter().filter(|action| action.is_active()).flat_map(|action| &action.edits.0));
+    let own = Node { layer: node.layer, member: 0 }..=Node { layer: node.layer, member: u32::MAX };
+    let mut gone = dropped.range(own);
+    if !gone.any(|node| guard.real(&image.tree.entry(*node).path) == *passwd) {
+        return;
+    }
+    for action in actions.iter_mut().filter(|action| action.is_active() && action.fixer == USER.id) {
+        let value = action.edits.0.iter().find_map(|edit| match edit {
+            Edit::SetConfig { value, .. } => value.as_str().map(str::to_owned),
+            _ => None,
+        });
+        let Some(value) = value.filter(|value| *value != action.after) else { continue };
+        action.edits.0.retain(|edit| matches!(edit, Edit::SetConfig { .. }));
+        action.after = value;
+        action.reason = format!("{}; `{passwd}` goes, so that the user has no account", action.reason);
+    }
 }
 
 /// What to look at before somebody else than root starts the image.
@@ -420,5 +444,27 @@ mod tests {
         let policy = FixPolicy { user: "1000:0".parse().ok(), ..FixPolicy::default() };
         let made = plan(&named, &Wishes { only: vec!["user"], policy, ..Wishes::default() });
         assert_eq!(shown(&made), ["user-1 review+ User: not set: root: set /config/User \"1000:0\""]);
+    }
+
+    #[test]
+    fn a_name_with_a_password_is_taken() {
+        let mut image = image("{}", &[("root", 0)]);
+        image.accounts.shadowed.insert("app".into());
+        let planned = planned(&image, &["user"]);
+        assert!(planned[0].contains("add etc/shadow 0640 +[\"app2:!:::::::\"]"), "{planned:?}");
+    }
+
+    #[test]
+    fn no_account_is_made_in_a_table_that_goes() {
+        let accounts = |users: &[(&str, u32)]| {
+            let remove = vec![crate::policy::Glob::path("etc/passwd").expect("a glob")];
+            let user = "1001:1001".parse().ok();
+            let made = plan(&image("{}", users), &Wishes { only: vec!["caches"], remove, user, ..Wishes::default() });
+            assert_eq!(shown(&made)[1..], ["user-1 review+ User: not set: root: set /config/User \"1001:1001\""]);
+            assert_eq!(made.actions[1].after, "1001:1001");
+            assert!(made.actions[1].reason.ends_with("; `/etc/passwd` goes, so that the user has no account"));
+        };
+        accounts(&[("root", 0)]);
+        accounts(&[("root", 0), ("own", 1001)]);
     }
 }

@@ -20,7 +20,7 @@ use crate::limitation::Limitation;
 use crate::pass::Known;
 use crate::path::ImagePath;
 use crate::policy::{Action as Judgement, Judged};
-use crate::rebuild::{Bundle, Edit, Edits, NamedDocument, Rebuilt, RebuiltImage, Span};
+use crate::rebuild::{Bundle, Edit, Edits, LayerChange, NamedDocument, Rebuilt, RebuiltImage, Span};
 use crate::rule::Severity;
 use crate::secret::masked_path;
 use crate::source::store::in_layout;
@@ -184,7 +184,7 @@ pub fn prove(
         names(&before_side, &after_side, &edits, (rebuilt, &links), &mut flaws);
         if let Some(own) = own {
             let config = config_of(new.0, &documents).and_then(|config| parsed(config).ok()).unwrap_or_default();
-            findings((&before_side, &after_side), (own, &links), (&edits, &config), values, &mut flaws);
+            findings((&before_side, &after_side), (own, &links), (&edits, &config, rebuilt), values, &mut flaws);
         }
         configs.extend(new.0.target.config_digest.as_ref().map(in_layout));
         match (config_of(old.0, &before_documents), config_of(new.0, &documents)) {
@@ -192,7 +192,7 @@ pub fn prove(
                 config(old, new, &edits, rebuilt, &mut flaws);
                 let sides = (&before_side, &after_side);
                 let config = parsed(new).unwrap_or_default();
-                absent(values, number, sides, &standing, &config, (own, rebuilt), &mut flaws);
+                absent(values, number, sides, &standing, &config, (own, &edits, rebuilt), &mut flaws);
                 let mut remains = own.into_iter().flat_map(|own| &own.remains);
                 let is_known = remains.any(|remains| remains.layer.is_none() && remains.path == search::REPEATED);
                 if !is_known && !search::beside_texts(values.needles(), new).is_empty() {
@@ -277,7 +277,7 @@ fn layers(
 ) -> Result<()> {
     let by_layer = by_layer(edits);
     let has_top = edits.0.iter().any(Edit::is_on_top);
-    let kept: Vec<_> = rebuilt.layers.iter().filter(|layer| layer.after.is_some()).collect();
+    let kept: Vec<_> = kept(rebuilt).collect();
     if kept.len() != after.image.layers.len() || kept.len() != after.seen.layers.len() {
         flaws.add(format!("it has {} layers where {} are expected", after.image.layers.len(), kept.len()));
         return Ok(());
@@ -481,8 +481,7 @@ fn names(
     flaws: &mut Flaws,
 ) {
     let (old, new) = (&before.seen.tree, &after.seen.tree);
-    let left = rebuilt.layers.iter().filter(|layer| layer.after.is_some()).map(|layer| layer.index);
-    let origins = Origins::of(old, edits, left);
+    let origins = Origins::of(old, edits, kept(rebuilt).map(|layer| layer.index));
     for (path, what) in unplanned(old, new, edits, links, &origins) {
         let what = match what {
             Odd::Changed => "changed, which nothing was planned for",
@@ -498,17 +497,25 @@ fn names(
 fn findings(
     (before, after): (&Side<'_>, &Side<'_>),
     (plan, links): (&ImagePlan, &Links),
-    (edits, config): (&Edits, &Value),
+    (edits, config, rebuilt): (&Edits, &Value, &RebuiltImage),
     values: &Values,
     flaws: &mut Flaws,
 ) {
     let names = &before.seen.tree;
     let touched = Touched::of(names, edits);
     let mended = mended(plan);
-    let heirs = heirs_of(names, links, plan);
+    let mut heirs = heirs_of(names, links, plan);
+    // of a file with several names each copy is a file of its own
+    for (_, node) in copied(edits) {
+        let own: Vec<&ImagePath> = names.names_of(node).collect();
+        for name in own.iter().filter(|_| own.len() > 1) {
+            heirs.entry(name).or_default();
+        }
+    }
     let mut counts: BTreeMap<Key<'_>, i64> = BTreeMap::new();
     let mut gone: BTreeSet<Key<'_>> = BTreeSet::new();
-    let mut copies = Copies::of(names, edits, after.image.layers.len());
+    let layers: Vec<u32> = kept(rebuilt).map(|layer| layer.index).collect();
+    let mut copies = Copies::of(names, edits, &layers);
     let counted = |judged: &&Judged| judged.action != Judgement::Ignore && judged.finding.rule.family() != "policy";
     let mut settings: BTreeSet<(&str, &Location)> = BTreeSet::new();
     for judged in &before.seen.judged {
@@ -545,7 +552,7 @@ fn findings(
             .and_then(|key| counts.get_mut(&key));
         match found {
             Some(left) => *left = left.saturating_sub(1),
-            None if is_of_heir(finding, &heirs) => {}
+            None if is_of_heir(finding, &heirs) || copies.hide(finding) => {}
             None if is_of_old_user(finding, before.seen.run_as, edits) => {}
             None if !gone.contains(&own) && touched.spares(finding) => {}
             // a value that several settings hold is told of one of them, and masked in all: of another one now
@@ -561,6 +568,19 @@ fn findings(
     }
 }
 
+/// What the layer on top has copies of: the name there, and the file.
+fn copied(edits: &Edits) -> impl Iterator<Item = (&str, Node)> {
+    edits.0.iter().filter_map(|edit| match edit {
+        Edit::AddFile { path, content, .. } => Some((path.as_str(), content.member()?.node())),
+        _ => None,
+    })
+}
+
+/// The layers that are in the output.
+fn kept(rebuilt: &RebuiltImage) -> impl Iterator<Item = &LayerChange> {
+    rebuilt.layers.iter().filter(|layer| layer.after.is_some())
+}
+
 /// Whether a finding is of files of a number that only the user had who is another one now.
 fn is_of_old_user(finding: &Finding, run_as: Option<u32>, edits: &Edits) -> bool {
     let is_user = |edit: &Edit| matches!(edit, Edit::SetConfig { pointer, .. } if pointer == "/config/User");
@@ -572,7 +592,7 @@ fn is_of_old_user(finding: &Finding, run_as: Option<u32>, edits: &Edits) -> bool
 /// What edits change, in contrast to what they take out.
 struct Touched<'t> {
     tree: &'t Tree,
-    /// Whether anything is taken out.
+    /// Whether anything is taken out, or gets another mode.
     drops: bool,
     files: BTreeSet<ImagePath>,
     /// First parts of keys of the configuration.
@@ -583,7 +603,10 @@ struct Touched<'t> {
 
 impl<'t> Touched<'t> {
     fn of(tree: &'t Tree, edits: &'t Edits) -> Self {
-        let drops = edits.0.iter().any(|edit| matches!(edit, Edit::DropMember { .. }));
+        let drops = edits
+            .0
+            .iter()
+            .any(|edit| matches!(edit, Edit::DropMember { .. } | Edit::SetHeader { .. } | Edit::AddFolder { .. }));
         let (files, fields, known) = (BTreeSet::new(), BTreeSet::new(), OnceCell::new());
         let mut touched = Self { tree, drops, files, fields, known };
         for edit in &edits.0 {
@@ -753,6 +776,8 @@ pub(super) fn key<'f>(finding: &'f Finding, names: &Tree, source: Option<&ImageP
             if finding.rule.family() == "image" { String::new() } else { first }
         }
         Location::Config { key } => format!("config {key}"),
+        // another step is the last one of the base where its layer is left out
+        Location::History { key, .. } if finding.rule.family() == "base" => format!("history {key}"),
         Location::History { index, key, .. } => format!("history {index} {key}"),
         Location::Package { purl, path, .. } => format!("{purl} {path}"),
         Location::Dockerfile { file, start, .. } => format!("{file} {start:?}"),
@@ -768,7 +793,7 @@ fn absent(
     (before, after): (&Side<'_>, &Side<'_>),
     found: &Layers,
     config: &Value,
-    (plan, rebuilt): (Option<&ImagePlan>, &RebuiltImage),
+    (plan, edits, rebuilt): (Option<&ImagePlan>, &Edits, &RebuiltImage),
     flaws: &mut Flaws,
 ) {
     let needles = values.needles();
@@ -776,14 +801,22 @@ fn absent(
         plan.into_iter().flat_map(|plan| &plan.remains).map(|remains| (remains.layer, remains.path.as_str())).collect();
     let stays_anywhere: BTreeSet<&str> = stays.iter().map(|(_, path)| *path).collect();
     let olds = before.seen.layers.len();
-    let kept = rebuilt.layers.iter().filter(|layer| layer.after.is_some());
-    for (place, (layer, change)) in after.image.layers.iter().zip(kept).enumerate() {
+    let copies: BTreeMap<ImagePath, Node> = copied(edits).map(|(path, node)| (path.into(), node)).collect();
+    // where it stands in the file of the input that one of the layer on top is a copy of
+    let in_copied = |hit: &search::Place, place: usize| {
+        let copy = after.seen.path(u32::try_from(place).ok()?, hit.member()?)?;
+        let node = copies.get(copy)?;
+        let own = hit.of_heir(node.member, copy, &before.seen.tree.entry(*node).path)?;
+        Some((Some(node.layer), own.shown(needles, &before.seen.tree, node.layer as usize)))
+    };
+    for (place, (layer, change)) in after.image.layers.iter().zip(kept(rebuilt)).enumerate() {
         // a file of the layer on top may be a copy of one that stays
         let is_top = change.index as usize >= olds;
         for (hit, _) in found.of(number, layer) {
             let path = hit.shown(needles, &after.seen.tree, place);
+            let is_copy = || in_copied(hit, place).is_some_and(|(layer, path)| stays.contains(&(layer, path.as_str())));
             let is_known = stays.contains(&(Some(change.index), path.as_str()))
-                || is_top && stays_anywhere.contains(path.as_str());
+                || is_top && (stays_anywhere.contains(path.as_str()) || is_copy());
             if !is_known {
                 flaws.add(format!("`{path}` of layer {} still holds a value that was taken out", change.index));
             }

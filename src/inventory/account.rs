@@ -1,5 +1,7 @@
 //! Users and groups of an image, from `passwd`, `shadow` and `group`.
 
+use std::collections::BTreeSet;
+
 use crate::path::ImagePath;
 use crate::tree::Node;
 
@@ -10,6 +12,8 @@ pub struct Accounts {
     pub users: Vec<User>,
     /// Lines of `/etc/group` that could be read, in file order.
     pub groups: Vec<Group>,
+    /// Names in `/etc/shadow` and `/etc/gshadow`, some of which no user or group may have.
+    pub shadowed: BTreeSet<String>,
     /// `/etc/passwd`, where there is one.
     pub passwd: Option<(ImagePath, Node)>,
     /// `/etc/shadow`, where there is one.

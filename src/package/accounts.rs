@@ -1,4 +1,4 @@
-//! Users and groups: `passwd`, `shadow` and `group` (passwd(5), shadow(5), group(5)).
+//! Users and groups: `passwd`, `shadow`, `group` and `gshadow` (passwd(5), shadow(5), group(5), gshadow(5)).
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -18,6 +18,7 @@ pub(super) struct AccountFiles;
 const PASSWD: &str = "etc/passwd";
 const SHADOW: &str = "etc/shadow";
 const GROUP: &str = "etc/group";
+const GSHADOW: &str = "etc/gshadow";
 
 /// Lines taken of one file.
 const LINES: usize = 100_000;
@@ -31,11 +32,11 @@ impl Collector for AccountFiles {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn select(&self) -> &'static [Select] {
-        &[Select::Path(PASSWD), Select::Path(SHADOW), Select::Path(GROUP)]
+        &[Select::Path(PASSWD), Select::Path(SHADOW), Select::Path(GROUP), Select::Path(GSHADOW)]
     }
 
     fn delivery(&self) -> Delivery {
@@ -70,7 +71,13 @@ impl Collector for AccountFiles {
             Fact::GroupLine(group) => Some(Group::clone(group)),
             _ => None,
         });
-        inventory.accounts = Accounts { users: users.collect(), groups: groups.collect(), passwd, shadow };
+        let shadowed =
+            [facts_at(&shadow), facts_at(&place(GSHADOW))].into_iter().flatten().filter_map(|fact| match fact {
+                Fact::PasswdLine(line) => Some(line.name.clone()),
+                _ => None,
+            });
+        let (users, groups, shadowed) = (users.collect(), groups.collect(), shadowed.collect());
+        inventory.accounts = Accounts { users, groups, shadowed, passwd, shadow };
     }
 }
 
@@ -135,7 +142,8 @@ mod tests {
         let image = Image::new()
             .file(PASSWD, "root:x:0:0:root:/root:/bin/sh\n\n# a comment\nopen::00:0::/:\nbad:x:many:0::/:/bin/sh\nshort:x:1\n+::::::\napp:x:1000:100:a,b:/home/app:/bin/false\r\nlocked:*:5:5::/:")
             .file(SHADOW, "root::19000:0:99999:7:::\napp:$y$j9T:19000:0:99999:7:::\nlocked::1::::::\nghost::::::::\n:::::::::\n")
-            .file(GROUP, "root:x:0:\nusers:x:100:app,root\nodd\n");
+            .file(GROUP, "root:x:0:\nusers:x:100:app,root\nodd\n")
+            .file(GSHADOW, "users:!::app\nold:!::\n");
         let accounts = assemble(&image).accounts;
         let users: Vec<_> =
             accounts.users.iter().map(|u| (&*u.name, u.uid, u.gid, u.empty_password, u.line, u.shadow_line)).collect();
@@ -154,6 +162,7 @@ mod tests {
         assert_eq!(groups, [("root", 0), ("users", 100), ("odd", 0)]);
         assert_eq!(accounts.groups[1].members, ["app", "root"]);
         assert_eq!(accounts.user("app").map(|u| (&*u.home, &*u.shell)), Some(("/home/app", "/bin/false")));
+        assert_eq!(Vec::from_iter(&accounts.shadowed), ["app", "ghost", "locked", "old", "root", "users"]);
         assert!(accounts.passwd.is_some() && accounts.shadow.is_some());
     }
 

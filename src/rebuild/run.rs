@@ -1,7 +1,7 @@
 //! Carries out the edits: layers, then documents from the inside out, then the output, which waits for its verification.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -520,23 +520,57 @@ impl<'a> Work<'a> {
         if edits.is_empty() {
             return Ok(None);
         }
-        let limits = self.options.limits;
         // as the layer below it
         let below = manifest.layers.last().filter(|layer| gap_of_layer(0, layer).is_none());
         let below = below.and_then(|layer| self.bundle.blob(layer));
         let encoding = below.map_or(Ok(Encoding::Gzip { level: 6 }), |blob| Encoding::like(&*blob))?;
-        let bundle = self.bundle;
+        let copied = self.copied(manifest, &edits, all)?;
         let mut read = |member: &Member| {
-            let descriptor = manifest.layers.get(member.layer as usize);
-            let blob = descriptor.and_then(|descriptor| bundle.blob(descriptor));
-            let blob = blob.ok_or_else(|| Error::malformed(format!("the image has no layer {}", member.layer)))?;
-            let mut bytes = layer::read_member(&*blob, member, LARGEST_FILE, limits)?;
-            layer::mend(&mut bytes, member, all);
-            Ok(bytes)
+            let range = copied.get(&(member.layer, member.member));
+            let missing = || Error::new(ErrorKind::Internal, "a file that is to be copied was not read");
+            let (mut file, mut content) = (range.ok_or_else(missing)?.open()?, Vec::new());
+            file.read_to_end(&mut content).map_err(|e| Error::io("cannot read a temporary file", e))?;
+            Ok(content)
         };
         let written = self.spooled(|out| layer::top_layer(&edits, &mut read, encoding, out))?;
         self.use_layer(&written.new);
         Ok(Some(written.new))
+    }
+
+    /// The files of the input that the layer on top has copies of, as they will be, by layer and member: each layer is read once.
+    fn copied(
+        &self,
+        manifest: &Manifest,
+        edits: &[&Edit],
+        all: &[&'a Edit],
+    ) -> Result<BTreeMap<(u32, u32), FileRange>> {
+        let mut by_layer: BTreeMap<u32, BTreeMap<u32, &Member>> = BTreeMap::new();
+        for edit in edits {
+            if let Edit::AddFile { content, .. } = edit
+                && let Some(member) = content.member()
+            {
+                by_layer.entry(member.layer).or_default().insert(member.member, member);
+            }
+        }
+        let mut copied = BTreeMap::new();
+        if by_layer.is_empty() {
+            return Ok(copied);
+        }
+        let (file, mut end) = (Arc::new(spool::nameless(self.folder)?), 0_u64);
+        for (layer, members) in by_layer {
+            let blob = manifest.layers.get(layer as usize).and_then(|descriptor| self.bundle.blob(descriptor));
+            let blob = blob.ok_or_else(|| Error::malformed(format!("the image has no layer {layer}")))?;
+            let members = members.into_values();
+            layer::read_members(&*blob, members, LARGEST_FILE, self.options.limits, &mut |member, mut bytes| {
+                layer::mend(&mut bytes, member, all);
+                (&*file).write_all(&bytes).map_err(|e| Error::io("cannot write a temporary file", e))?;
+                let range = FileRange { file: Arc::clone(&file), offset: end, size: bytes.len() as u64 };
+                end = end.saturating_add(range.size);
+                copied.insert((member.layer, member.member), range);
+                Ok(())
+            })?;
+        }
+        Ok(copied)
     }
 
     /// Lets a layer be written to a file that waits, and takes what it has to say.

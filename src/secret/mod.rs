@@ -66,6 +66,11 @@ pub fn may_hold_files(head: &[u8]) -> bool {
     container::may_hold_files(head)
 }
 
+/// The name of what is packed alone in a file of this name.
+pub fn expanded_name(name: &[u8]) -> Vec<u8> {
+    container::expanded_name(name)
+}
+
 /// For benchmarks: scans `bytes` as the file at `path` and counts what is found.
 #[doc(hidden)]
 pub fn count(bytes: &[u8], path: &crate::path::ImagePath) -> usize {

@@ -7,6 +7,7 @@ Each case writes an image, lets careen mend it, and says what must be so afterwa
 
 import argparse
 import base64
+import bz2
 import gzip
 import hashlib
 import io
@@ -72,7 +73,7 @@ class Case:
     """One image, the flags to mend it with, and what must then be so."""
 
     def __init__(self, files, args=(), needles=(), gone=(), there=(), form="oci-archive", out=None, code=0,
-                 changed=True, then=None, drops_empty=False, stays=(), still_fails=False, policy=None, settles=True):
+                 changed=True, then=None, drops_empty=False, stays=(), still_fails=False, policy=None, settles=True, unapproved=None):
         self.files, self.args, self.form, self.out = files, list(args), form, out or form
         self.needles = [needle.encode() if isinstance(needle, str) else needle for needle in needles]
         self.gone, self.there = gone, there       # names in the merged tree
@@ -80,6 +81,7 @@ class Case:
         self.stays = list(stays)                  # where the plan says that a value stays
         self.still_fails = still_fails            # by a rule, once more
         self.policy = policy                      # the table `[fix]` of a policy
+        self.unapproved = unapproved              # the start of an action's id: without it, nothing is hidden
         self.settles = settles                    # whether what comes out needs no mending: a copy on top is one's own
 
 
@@ -492,7 +494,7 @@ def gone_cases():
     yield "removed-last-file-of-the-working-folder", Case(one([folder("srv"), file("srv/app/x", "x")], config=here),
                                                           [*remove, "srv/app/x"], gone=["srv/app/x"], there=["srv"])
     users = [file("srv/x", "x", uid=1000), file("etc/passwd", "app:x:1000:1000::/:/bin/sh\n")]
-    yield "removed-users", Case(one(users, config={**PLAIN, "User": "1000"}), [*remove, "etc/passwd"], gone=["etc/passwd"])
+    yield "removed-users", Case(one(users, config={**PLAIN, "User": "1000:1000"}), [*remove, "etc/passwd"], gone=["etc/passwd"])
     yield "removed-users-of-which-one-runs", Case(one(users, config={**PLAIN, "User": "app"}), [*remove, "etc/passwd"],
                                                   there=["etc/passwd"], code=3)
     yield "removed-last-file-of-a-folder", Case(one([file("opt/deep/x", "x"), symlink("see", "opt/deep")]),
@@ -533,10 +535,6 @@ def name_cases():
     linked = [folder("usr/app"), symlink("app", "usr/app")]
     program = lambda name: file(name, b"\x7fELF" + b"x" * 300, mode=0o4755)
     other = lambda name, target, mode: member(name, kind=b"1", link=target, mode=mode)
-
-    def modes(*expected):
-        return lambda image: check.demand(
-            [flatten(image.layers)[path.encode()].mode for path, _ in expected] == [mode for _, mode in expected], "modes are others")
 
     def based(*members, top=(), **named):
         """The first layer counts as the base."""
@@ -602,6 +600,81 @@ def name_cases():
         [*remove, "srv/a.gz"], gone=["srv/a.gz", "srv/b.gz"], code=1)
 
 
+def modes(*expected):
+    return lambda image: check.demand(
+        [flatten(image.layers)[path.encode()].mode for path, _ in expected] == [mode for _, mode in expected], "modes are others")
+
+
+def beside_cases():
+    """What is done beside something that is not: it hides, changes or counts nothing of that."""
+    def over(target, *layers):
+        name = target.lstrip("/").split("/")[-1]
+        return layout((Image(archive(folder("etc"), OS, PASSWD, GROUP, symlink(name, target)),
+                             *[archive(*layer) for layer in layers], config=PLAIN), "1.0"))
+
+    value = token("beside")
+    secret = lambda name: file(name, env_file(value))
+    seen = lambda image: check.demand(all(b".wh.app" not in images.expand(layer) for layer in image.layers), "it is hidden")
+    yield "leftover-below-a-link-that-leads-nowhere", Case(
+        over("/usr/app", [file("app/a.py~", "x" * 300), file("usr/app/z", "z")], [secret("app/d.env")], [file("app/c", "c")]),
+        ["--yes"], [value], there=["usr/app/z"], then=seen)
+    yield "secrets-below-a-link-that-leads-nowhere", Case(
+        over("/usr/app", [secret("app/n.env"), file("usr/app/z", "z")], [secret("app/d.sql")], [file("app/c", "c")]),
+        SECRETS, there=["usr/app/z"], then=seen, code=1)
+    yield "leftover-that-is-not-approved-below-a-link", Case(
+        over("/none/app", [secret("app/d.sql")], [file("app/.env", "A=1\n")]), ["--yes"], [value],
+        gone=["app/.env", "app/d.sql"], unapproved="leftovers-")
+    for mode in (0o644, 0o666, 0o4755):
+        yield f"secret-by-which-a-file-of-mode-{mode:o}-lies-elsewhere", Case(
+            over("/usr/app", [secret("usr/app/.env"), file("app/tool", "x" * 900, mode=mode), symlink("app", "usr/app")]),
+            ["--yes"], there=["usr/app/.env", "usr/app/tool"], code=1, changed=mode != 0o644)
+    yield "secret-deleted-that-is-a-leftover", Case(
+        one([folder("srv"), secret("srv/.env"), file("srv/a", "a")], [file("srv/.wh..env")]), [], [value], there=["srv/a"])
+    other = token("below-a-name")
+    yield "secret-below-a-key-that-is-one", Case(
+        one([file("srv/a", "a")], config={**PLAIN, "x-y": {value: other}}), ["--yes"], [other], code=1)
+    many = [token(f"many-{number}") for number in range(1_010)]
+    listed = "\n".join(f"T{number}={one}" for number, one in enumerate(many))
+    yield "more-secrets-than-are-listed", Case(
+        one([folder("srv"), file("srv/.env", listed), file("opt/x", b"\0" + many[-1].encode().hex().encode())]), SECRETS,
+        there=["srv/.env"], code=1, changed=False)
+    crypted = "$6$saltsaltsalt$" + "qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
+    accounts = file("etc/passwd", f"root:{crypted}:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n")
+
+    def of_user(*members, **config):
+        return layout((Image(archive(folder("etc"), OS, *members), archive(file("opt/x", "x")),
+                             config={"Cmd": ["/bin/sh"], **config}), "1.0"))
+
+    yield "group-that-is-looked-up", Case(
+        of_user(accounts, GROUP, User="1000"), ["--only", "secrets", "--yes"], there=["etc/passwd"], changed=False)
+    yield "user-without-a-table-of-accounts", Case(
+        of_user(PASSWD, GROUP), ["--user", "1001:1001", "--remove", "etc/passwd", "--only", "user"], gone=["etc/passwd"],
+        then=lambda image: check.demand(len(image.layers) == 2, "there is a layer on top"))
+    yield "account-with-a-name-that-has-a-password", Case(
+        of_user(PASSWD, GROUP, file("etc/shadow", f"root:*:1::::::\napp:{crypted}:1::::::\n", mode=0o640)),
+        ["--user", "1001:1001", "--only", "user"],
+        then=lambda image: check.demand(b"app2:!:" in images.expand(image.layers[-1]), "the account is not locked"))
+    full = layout((Image(BASE, *[archive(file(f"opt/{number}", "x")) for number in range(126)], config={"Cmd": ["/bin/sh"]}), "1.0"))
+    yield "user-of-an-image-with-as-many-layers-as-there-may-be", Case(full, ["--user", "1001:1001"], changed=False)
+    yield "user-of-an-image-with-almost-as-many-layers", Case(
+        layout((Image(BASE, *[archive(file(f"opt/{number}", "x")) for number in range(125)], config={"Cmd": ["/bin/sh"]}), "1.0")),
+        ["--user", "1001:1001"], then=lambda image: check.demand(len(image.layers) == 127, "no layer is on top"))
+    owned = [folder("var/lib/dpkg/info"), file("var/lib/dpkg/status", "Package: tool\nStatus: install ok installed\nVersion: 12\n"
+             "Architecture: amd64\nMaintainer: x\nDescription: x\n\n"), file("var/lib/dpkg/info/tool.list", "/.\n/opt/x/f\n")]
+    yield "open-folder-with-a-file-of-a-package", Case(
+        one(owned, [folder("opt"), folder("opt/x", mode=0o777), file("opt/x/f", "f", mode=0o666), file("opt/x/g", "g", mode=0o666)]),
+        ["--only", "permissions", "--yes"], there=["opt/x/f"], then=modes(("opt/x/f", 0o666), ("opt/x/g", 0o664)))
+    for number, packed in enumerate((gzip.compress(env_file(value).encode(), mtime=0), bz2.compress(env_file(value).encode()))):
+        yield f"packed-secret-of-which-a-name-stays-{number}", Case(
+            one([folder("srv"), file("srv/.env", env_file(value)), file("srv/a.dat", packed), link("srv/b.dat", "srv/a.dat")]),
+            [*SECRETS, "--remove", "srv/a.dat"], gone=["srv/a.dat"], there=["srv/b.dat"], policy='keep = ["srv/b.dat"]', code=1)
+    for key in (b"SCHILY.xattr.user.x", b"comment"):
+        yield f"value-in-a-header-of-which-a-name-stays-{key.decode().split('.')[0].lower()}", Case(
+            one([folder("srv"), file("srv/.env", env_file(value)), file("srv/a", "a", pax={key: value.encode()}),
+                 link("srv/b", "srv/a")]), [*SECRETS, "--remove", "srv/a"], gone=["srv/a"], there=["srv/b"], stays=["/srv/b"], code=1,
+            settles=False)
+
+
 def copied_cases():
     """A file of the base comes on top with another mode or lines, and has something else that stays, or goes."""
     steps = ["COPY a / # b", {"created_by": 'CMD ["sh"]', "empty_layer": True}, "COPY a /srv # buildkit"]
@@ -632,6 +705,36 @@ def copied_cases():
         based(PASSWD, file("srv/.DS_Store", "q", mode=0o666), file("srv/.env", "LEVEL=1\n", mode=0o666),
               file("root/.cache/pip/http/a/b/c", "c" * 300_000, mode=0o666)),
         ["--yes"], there=["srv/.DS_Store", "srv/.env"], settles=False)
+    noise = random.Random(7).randbytes(3 << 20)
+    yield "large-open-file-of-the-base", Case(
+        based(PASSWD, file("srv/big", noise, mode=0o666)), ["--only", "permissions", "--yes"], there=["srv/big"])
+    yield "large-setuid-program-of-the-base", Case(
+        based(PASSWD, file("srv/big", b"\x7fELF" + noise, mode=0o4755)), ["--yes"], there=["srv/big"], settles=False)
+    other = lambda name, target, mode: member(name, kind=b"1", link=target, mode=mode)
+    yield "open-file-of-the-base-that-is-a-leftover-by-another-name", Case(
+        based(PASSWD, file("srv/a", "a" * 500, mode=0o666), other("srv/a~", "srv/a", 0o666)), ["--only", "permissions", "--yes"],
+        there=["srv/a", "srv/a~"])
+    yield "setuid-program-of-the-base-in-a-cache-by-another-name", Case(
+        based(PASSWD, file("srv/a", b"z" * 300_000, mode=0o4755), other("var/cache/apt/archives/a.deb", "srv/a", 0o4755)),
+        ["--clear-setid", "--only", "healthcheck"], there=["srv/a"])
+    value = token("of-two-names")
+    yield "open-file-of-the-base-with-two-names-and-a-value-of-a-label", Case(
+        based(PASSWD, file("srv/a.txt", env_file(value), mode=0o666), other("srv/b.txt", "srv/a.txt", 0o666),
+              config={**PLAIN, "Labels": {"build.token": value}}), ["--only", "permissions,secrets"], there=["srv/a.txt", "srv/b.txt"],
+        policy='allow = ["permissions"]', code=1, settles=False)
+    for what, mode in (("setuid", 0o4755), ("permissions", 0o666)):
+        yield f"host-key-of-the-base-{what}", Case(
+            based(PASSWD, file("etc/ssh/ssh_host_rsa_key", "DB=x\n", mode=mode)), ["--only", what, "--yes"],
+            there=["etc/ssh/ssh_host_rsa_key"])
+    lower = archive(folder("./", mode=0o777), folder("etc"), OS, PASSWD, GROUP)
+    yield "open-root-folder-of-the-base", Case(
+        layout((Image(lower, archive(file("opt/x", "x")), config=PLAIN, history=steps), "1.0")),
+        ["--only", "permissions", "--yes"], changed=False)
+    made = lambda by: {"created": "2024-05-06T07:08:09Z", "created_by": by}
+    dated = [made("COPY a / # b"), made("COPY a / # b"), steps[1], made("COPY a /srv # buildkit")]
+    yield "emptied-layer-of-the-base-dropped", Case(
+        layout((Image(BASE, archive(folder("srv"), file("srv/a", "a")), archive(file("opt/x", "x")), config=PLAIN, history=dated), "1.0")),
+        ["--remove", "srv", "--only", "healthcheck", "--drop-empty-layers"], gone=["srv"], drops_empty=True)
     value = token("open-blanked")
     yield "open-file-of-the-base-that-is-blanked", Case(
         based(PASSWD, file("srv/.env", env_file(value), mode=0o666)), ["--yes", "--redact-in-place"], [value],
@@ -640,7 +743,7 @@ def copied_cases():
 
 def cases():
     for group in (secret_cases, elsewhere_cases, spelled_cases, settings_cases, repeated_cases, document_cases, form_cases, hygiene_cases,
-                  gone_cases, name_cases, copied_cases):
+                  gone_cases, name_cases, beside_cases, copied_cases):
         yield from group()
 
 
@@ -751,6 +854,8 @@ def run(careen, case, place, tools):
                           stderr=subprocess.PIPE, timeout=120, check=False)
     check.demand(done.returncode == case.code, f"--apply ends with {done.returncode}:\n{done.stderr.decode()}")
     check.demand(images.load(after) == images.load(again), "--apply makes other bytes")
+    if case.unapproved:
+        left_out(careen, case, source, plan, place, policy)
     twice = os.path.join(place, "twice")
     if not case.settles:
         return opened_by_others(case, place, after, plan, flatten(old[0].layers)) if tools else set()
@@ -762,6 +867,24 @@ def run(careen, case, place, tools):
     check.demand(images.load(after) == images.load(twice), "mending it twice changes it")
 
     return opened_by_others(case, place, after, plan, flatten(old[0].layers)) if tools else set()
+
+
+def left_out(careen, case, source, plan, place, policy):
+    """The plan without one of its actions makes another image, in which nothing hides what that one would take out."""
+    start = case.unapproved
+    for action in plan["images"][0]["actions"]:
+        if action["id"].startswith(start):
+            action["approved"] = False
+    changed, target = os.path.join(place, "changed.json"), os.path.join(place, "left-out")
+    with open(changed, "w", encoding="utf-8") as opened:
+        json.dump(plan, opened)
+    command = [careen, "fix", source, "-o", f"{case.out}:{target}", "--apply", changed, "--no-advisories", *policy]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False)
+    check.demand(done.returncode in (0, 1), f"without `{start}` it ends with {done.returncode}:\n{done.stderr.decode()}")
+    new, _ = check.read(images.load(target))
+    for layer in new[0].layers:
+        hidden = [entry.path for entry in raw_tar.read(images.expand(layer))[0] if b".wh." in entry.path]
+        check.demand(not hidden, f"without `{start}` it hides {hidden}")
 
 
 def copied(form, path, tag, options, target):

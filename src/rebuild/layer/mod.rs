@@ -158,21 +158,30 @@ pub fn rewrite(
     Ok(told.into_rewritten(encoded, Some(before), encoding))
 }
 
-/// Reads the content of a regular file of at most `most` bytes.
-pub fn read_member(blob: &dyn Blob, member: &Member, most: u64, limits: &Limits) -> Result<Vec<u8>> {
+/// Reads the contents of regular files of at most `most` bytes each, in one pass where they come in the order of the layer.
+pub fn read_members<'m>(
+    blob: &dyn Blob,
+    members: impl IntoIterator<Item = &'m Member>,
+    most: u64,
+    limits: &Limits,
+    take: &mut dyn FnMut(&'m Member, Vec<u8>) -> Result<()>,
+) -> Result<()> {
     let mut again = again::Again::new(blob, limits);
-    let (entry, reader) = again.member(member.member)?;
-    plan::check_path(member.member, &entry.path, &member.path)?;
-    if entry.kind != FileKind::File {
-        return Err(Error::malformed("what should be read is no regular file").at(entry.path.to_string()));
+    for member in members {
+        let (entry, reader) = again.member(member.member)?;
+        plan::check_path(member.member, &entry.path, &member.path)?;
+        if entry.kind != FileKind::File {
+            return Err(Error::malformed("what should be read is no regular file").at(entry.path.to_string()));
+        }
+        if entry.size > most {
+            let what = format!("a file of {} is to be changed, more than {}", ByteSize(entry.size), ByteSize(most));
+            return Err(Error::new(ErrorKind::Limit, what).at(entry.path.to_string()));
+        }
+        let mut content = Vec::new();
+        reader.take(most).read_to_end(&mut content).map_err(unreadable)?;
+        take(member, content)?;
     }
-    if entry.size > most {
-        let what = format!("a file of {} is to be changed, more than {}", ByteSize(entry.size), ByteSize(most));
-        return Err(Error::new(ErrorKind::Limit, what).at(entry.path.to_string()));
-    }
-    let mut content = Vec::new();
-    reader.take(most).read_to_end(&mut content).map_err(unreadable)?;
-    Ok(content)
+    Ok(())
 }
 
 /// What a rewrite told besides the blob.

@@ -280,7 +280,7 @@ fn joined(chain: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 /// `app.log` of `app.log.gz`, `a.tar` of `a.tgz`.
-fn expanded_name(name: &[u8]) -> Vec<u8> {
+pub(super) fn expanded_name(name: &[u8]) -> Vec<u8> {
     let file = name.rsplit(|b| *b == b'/').next().unwrap_or(name);
     for (ending, instead) in
         [(&b".tgz"[..], &b".tar"[..]), (b".txz", b".tar"), (b".tbz2", b".tar"), (b".tzst", b".tar")]
