@@ -46,6 +46,9 @@ pub(super) const TRIES: u32 = 2;
 /// Tries for what is not there: a registry may be behind its own webhooks.
 const TRIES_FOR_MISSING: u32 = 3;
 
+/// What stands before the reason of a job for which the registry had nothing.
+const MISSING: &str = "not there yet";
+
 /// Tries for layers that do not come whole; then what came is told, and what did not.
 const TRIES_FOR_WHOLE: u32 = 8;
 
@@ -203,7 +206,7 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
     let asked = tokio::task::spawn_blocking(move || digest_of(&reference, &access));
     let digest = match asked.await {
         Ok(Ok(digest)) => digest,
-        Ok(Err(error)) if is_missing(&error) && leased.attempts >= TRIES_FOR_MISSING => {
+        Ok(Err(error)) if is_missing(&error) && was_missing(leased) => {
             // of a tag that nobody ever saw, somebody should see that it was pushed
             return if is_doubted || is_known(server, job).await {
                 Became::Done(Box::new(Finished::Lost(at)))
@@ -211,6 +214,7 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
                 Became::Dead(error.to_string())
             };
         }
+        Ok(Err(error)) if is_missing(&error) => return again(leased, server, format!("{MISSING}: {error}"), None),
         Ok(Err(error)) if error.kind == ErrorKind::Auth && super::harbor::is_of_lent_login(server, leased) => {
             return Became::Done(Box::new(Finished::Left(error.to_string())));
         }
@@ -334,8 +338,8 @@ async fn scan(server: &Arc<Server>, workers: &Workers, leased: &Leased, data_ver
         Ended::Refused(failure) if failure.is_transient => {
             again(leased, server, failure.message.clone(), failure.retry_after())
         }
-        Ended::Refused(failure) if failure.kind() == ErrorKind::NotFound && leased.attempts < TRIES_FOR_MISSING => {
-            again(leased, server, failure.message, None)
+        Ended::Refused(failure) if failure.kind() == ErrorKind::NotFound && !was_missing(leased) => {
+            again(leased, server, format!("{MISSING}: {}", failure.message), None)
         }
         Ended::Refused(failure) if failure.kind() == ErrorKind::NoImage => {
             Became::Done(Box::new(Finished::NoImage(failure.message)))
@@ -365,6 +369,12 @@ fn trim(server: &Server, now: Timestamp) {
             }
         });
     }
+}
+
+/// Whether it was tried often enough for what is not there, and was not there the last time either: other failures say nothing
+/// of that.
+fn was_missing(leased: &Leased) -> bool {
+    leased.attempts >= TRIES_FOR_MISSING && leased.reason.as_deref().is_some_and(|reason| reason.starts_with(MISSING))
 }
 
 /// Later, where the registry of a job wants to be left alone.

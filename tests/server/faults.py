@@ -127,6 +127,34 @@ def is_clear(said):
     return b"error:" in said and b"panicked" not in said and b"\n  in: " in said
 
 
+def a_tag_that_comes_late_after_other_failures(folder, program):
+    """Of four answers that say nothing of the tag, and one that it is not there, nobody takes it for gone."""
+    server, registry, images = started(folder, program)
+    images.tags["late"] = images.make("late")
+    answered = []
+
+    def fault(request):
+        if "/manifests/late" not in request.path:
+            return False
+        answered.append(request.command)
+        heads = answered.count("HEAD")
+        if heads > 5:
+            return False
+        status = 500 if heads <= 4 else 404
+        request.answer(status, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}', "application/json")
+        return True
+
+    registry.fault = fault
+    tag = json.dumps({"events": [{"id": "late", "action": "push", "target": {
+        "mediaType": "application/vnd.oci.image.manifest.v1+json", "repository": "shop/late", "tag": "late"}}]})
+    check("it is taken", send(server.connect(), "/hooks/shop", FIELDS, tag)[0] == 202)
+    scanned = "SELECT 1 FROM job WHERE kind = 'scan' AND state = 'done' AND digest = ?"
+    wait(lambda: server.rows(scanned, images.tags["late"]) or server.rows("SELECT 1 FROM job WHERE state = 'dead'"), 120, "its end")
+    check("it is scanned", server.rows(scanned, images.tags["late"]), server.rows("SELECT state, attempts, reason FROM job"))
+    check("its end", server.end() == 0)
+    return f"{len(answered)} answers"
+
+
 def a_folder_that_cannot_be_written(folder, program):
     server, _, images = started(folder, program)
     tell(server, images.make(1), 1)
@@ -800,7 +828,7 @@ def a_tag_that_is_gone_before_it_is_asked_for(folder, program):
 
 
 CASES = [a_store_that_is_locked, a_delivery_of_which_the_store_hears_late, a_tag_that_is_gone_before_it_is_asked_for,
-         a_folder_that_cannot_be_written, a_store_that_is_damaged, a_disk_that_is_full, a_disk_that_is_full_while_it_scans,
+         a_tag_that_comes_late_after_other_failures, a_folder_that_cannot_be_written, a_store_that_is_damaged, a_disk_that_is_full, a_disk_that_is_full_while_it_scans,
          registries_with_faults, workers_that_break, a_worker_without_memory, an_end_under_load, clocks_that_are_set, a_clock_that_jumps_while_it_runs,
          a_burst, events_in_any_order, a_sweep_finds_what_was_lost]
 
