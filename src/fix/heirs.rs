@@ -36,8 +36,7 @@ pub(super) fn follow(tree: &Tree, links: &Links, actions: &mut [Action]) -> BTre
         let mut more = Vec::new();
         let set: HashSet<_> = action.edits.0.iter().filter_map(header).collect();
         for edit in &action.edits.0 {
-            let copied = || if let Edit::AddFile { content, .. } = edit { content.member() } else { None };
-            let Some(member) = edit.member().or_else(copied) else { continue };
+            let Some(member) = edit.member().or_else(|| edit.copied()) else { continue };
             let Some(names) = heirs.get(&member.node()) else { continue };
             match edit {
                 Edit::DropMember { secrets, inside, .. } if secrets.is_empty() && inside.is_empty() => {}

@@ -71,7 +71,8 @@ impl Origins {
     }
 }
 
-/// Names of two trees that differ, though no edit speaks of them; only what is taken out may be gone. A file is the same only if it is the same member, or has its content now: `origins` tells where the members of `new` were.
+/// Names of two trees that differ, though no edit speaks of them; only what is taken out may be gone. A file is the same only if
+/// it is the same member, or has its content now: `origins` tells where the members of `new` were.
 pub(super) fn unplanned(
     old: &Tree,
     new: &Tree,
@@ -280,9 +281,7 @@ pub(super) fn unhide(image: &Inventory, guard: &Guard<'_>, actions: &mut [Action
         action.edits.0.retain(|edit| match edit {
             Edit::Whiteout { path } if is_hidden(edit) => {
                 let path = ImagePath::from(path.as_str());
-                let mut below =
-                    own.range(path.clone()..).take_while(|name| name.as_bytes().starts_with(path.as_bytes()));
-                own.contains(&path) || !below.any(|name| name.is_under(path.as_bytes()))
+                own.contains(&path) || !top::is_above_any(&path, &own)
             }
             _ => true,
         });

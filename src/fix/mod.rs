@@ -178,13 +178,7 @@ impl<'a> Job<'a> {
 
     /// Says, behind `reason`, how much stays in layers below copies of it.
     fn with_waste(&self, reason: &str, edits: &[Edit]) -> String {
-        let copied: BTreeSet<Node> = edits
-            .iter()
-            .filter_map(|edit| match edit {
-                Edit::AddFile { content, .. } => Some(content.member()?.node()),
-                _ => None,
-            })
-            .collect();
+        let copied: BTreeSet<Node> = edits.iter().filter_map(Edit::copied).map(Member::node).collect();
         let bytes = copied.iter().map(|node| self.image.tree.entry(*node).size).fold(0, u64::saturating_add);
         if bytes < WASTE {
             return reason.to_owned();

@@ -20,8 +20,9 @@ pub(super) static PERMISSIONS: Fixer = Fixer {
     does: "Takes the right to write off the others of a file (`o-w`), and gives a folder the sticky bit, so that everybody may \
            still put files there and nobody may take another's away; also below a folder that is found. The header is \
            changed in the layer that holds it; in a layer of the base, a copy on top has the other mode.",
-    never: "Never changes owners nor what packages brought below a folder that is found, and never takes rights from owner or group. A process that runs as another user than the \
-            file's owner can no longer write the file: that is why it asks for a look.",
+    never: "Never changes owners nor what packages brought below a folder that is found, and never takes rights from owner \
+            or group. A process that runs as another user than the file's owner can no longer write the file: that is why it \
+            asks for a look.",
     plan,
 };
 

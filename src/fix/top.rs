@@ -53,14 +53,15 @@ pub(super) fn prune(image: &Inventory, actions: &mut Vec<Action>) {
 pub(super) fn leave_needed(tree: &Tree, edits: &mut Vec<Edit>) {
     let needed: BTreeSet<ImagePath> = edits.iter().filter_map(|edit| changed(tree, edit)).collect();
     edits.retain(|edit| match edit {
-        Edit::AddFolder { path, .. } if changed(tree, edit).is_none() => {
-            let path = ImagePath::from(path.as_str());
-            let from = needed.range(path.clone()..);
-            let mut from = from.take_while(|needed| needed.as_bytes().starts_with(path.as_bytes()));
-            from.any(|needed| needed.is_under(path.as_bytes()))
-        }
+        Edit::AddFolder { path, .. } if changed(tree, edit).is_none() => is_above_any(&path.as_str().into(), &needed),
         _ => true,
     });
+}
+
+/// Whether one of the names lies below a folder.
+pub(super) fn is_above_any(folder: &ImagePath, names: &BTreeSet<ImagePath>) -> bool {
+    let mut from = names.range(folder.clone()..).take_while(|name| name.as_bytes().starts_with(folder.as_bytes()));
+    from.any(|name| name.is_under(folder.as_bytes()))
 }
 
 /// Layers that engines take: those of the classic kind stack no more.

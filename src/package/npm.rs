@@ -261,7 +261,8 @@ fn text_of(value: &RawValue) -> Option<String> {
 /// Licences taken of one list; real ones have below 5.
 const LICENCES: usize = 20;
 
-/// A list of what [`text_of`] reads, of which any may be chosen, as an expression (SPDX, annex D); one alone need not be in a list.
+/// A list of what [`text_of`] reads, of which any may be chosen, as an expression (SPDX, annex D); one alone need not be in a
+/// list.
 fn choice_of(value: &RawValue) -> Option<String> {
     let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(value.get()) else { return text_of(value) };
     let texts: Vec<String> = list.into_iter().take(LICENCES).filter_map(text_of).collect();

@@ -251,6 +251,14 @@ pub enum Content {
 }
 
 impl Edit {
+    /// The file of the image that the layer on top gets a copy of.
+    pub fn copied(&self) -> Option<&Member> {
+        match self {
+            Self::AddFile { content, .. } => content.member(),
+            _ => None,
+        }
+    }
+
     /// The member of the input that it changes in its own layer, if it does.
     pub fn member(&self) -> Option<&Member> {
         match self {

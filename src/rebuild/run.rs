@@ -545,12 +545,8 @@ impl<'a> Work<'a> {
         all: &[&'a Edit],
     ) -> Result<BTreeMap<(u32, u32), FileRange>> {
         let mut by_layer: BTreeMap<u32, BTreeMap<u32, &Member>> = BTreeMap::new();
-        for edit in edits {
-            if let Edit::AddFile { content, .. } = edit
-                && let Some(member) = content.member()
-            {
-                by_layer.entry(member.layer).or_default().insert(member.member, member);
-            }
+        for member in edits.iter().filter_map(|edit| edit.copied()) {
+            by_layer.entry(member.layer).or_default().insert(member.member, member);
         }
         let mut copied = BTreeMap::new();
         if by_layer.is_empty() {

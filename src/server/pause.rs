@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// What a registry asks for counts, within reason.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
+/// Why something waits whose registry wants to be left alone.
+pub(super) const PAUSED: &str = "the registry asked for a pause";
+
 /// Until when which registry is not asked, by the name it has in the configuration.
 #[derive(Debug, Default)]
 pub(super) struct Pauses(Mutex<BTreeMap<String, Instant>>);

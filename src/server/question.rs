@@ -37,7 +37,7 @@ impl<'a> Question<'a> {
             source: &job.source,
             registry: &job.registry,
             repository: &job.repository,
-            tag: job.tag.as_deref().unwrap_or("latest"),
+            tag: job.asked_tag(),
             asker,
             is_doubted: true,
         }

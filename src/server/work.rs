@@ -17,7 +17,7 @@ use super::config::{Config, PolicyChoice, Registry};
 use super::failpoint::Point;
 use super::images;
 use super::metrics::JOBS;
-use super::pause::LONGEST_PAUSE;
+use super::pause::{LONGEST_PAUSE, PAUSED};
 use super::question;
 use super::queue::{Kind, Lane, Leased, NewJob, Queue as _, backoff};
 use super::random;
@@ -54,9 +54,6 @@ const TRIES_FOR_WHOLE: u32 = 8;
 
 /// The folder of layers that are kept, in that of the store.
 pub(super) const CACHE: &str = "layers";
-
-/// Why a job waits whose registry wants to be left alone.
-const PAUSED: &str = "the registry asked for a pause";
 
 /// What stands before the reason of a job whose worker broke: such a job gets one more try.
 const BROKE: &str = "the worker broke";
@@ -186,8 +183,7 @@ async fn pin(server: &Arc<Server>, leased: &Leased) -> Became {
     let Some(registry) = server.config.registry(&job.registry) else {
         return Became::Dead("its registry is no longer configured".to_owned());
     };
-    let tag = job.tag.as_deref().unwrap_or("latest");
-    let reference = format!("{}/{}:{tag}", registry.host, job.repository);
+    let reference = format!("{}/{}:{}", registry.host, job.repository, job.asked_tag());
     let access = async {
         let mut access = task_registry(registry)?;
         super::harbor::lend(server, leased, &mut access).await?;

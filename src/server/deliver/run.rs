@@ -10,6 +10,7 @@ use crate::error::{Again, Error, ErrorKind, Result};
 use super::super::clock::Moment;
 use super::super::failpoint::Point;
 use super::super::metrics::DELIVERIES;
+use super::super::pause::PAUSED;
 use super::super::queue::backoff;
 use super::super::random;
 use super::super::state::Server;
@@ -30,9 +31,6 @@ const LASTING_TRIES: u32 = 3;
 
 /// How long something at a registry may take: much is tried again in there.
 const AT_REGISTRY: Duration = Duration::from_mins(5);
-
-/// Why one waits that is for a registry.
-const PAUSED: &str = "the registry asked for a pause";
 
 /// Why one is done that was not sent: what it would set was set for a newer report.
 const NEWER: &str = "a newer report was told of";

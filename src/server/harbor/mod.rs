@@ -320,7 +320,7 @@ fn image_of(job: &NewJob, digest: &Digest) -> String {
 
 /// The same for the question which image a tag is.
 fn tag_of(job: &NewJob) -> String {
-    format!("{}/{}:{}", job.registry, job.repository, job.tag.as_deref().unwrap_or("latest"))
+    format!("{}/{}:{}", job.registry, job.repository, job.asked_tag())
 }
 
 /// What is lent with a request, encrypted for what it is asked with.

@@ -92,6 +92,13 @@ pub struct NewJob {
     pub priority: Priority,
 }
 
+impl NewJob {
+    /// The tag that the registry is asked for.
+    pub fn asked_tag(&self) -> &str {
+        self.tag.as_deref().unwrap_or("latest")
+    }
+}
+
 /// What became of a job that was put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entered {

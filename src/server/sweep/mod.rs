@@ -376,8 +376,8 @@ async fn file(
     Ok(filed)
 }
 
-/// Forgets tags that the registry no longer lists, or lists without having them, and does not have when it is asked for each: one odd list shall not take
-/// away what is there. Those that came while it was asked are left.
+/// Forgets tags that the registry no longer lists, or lists without having them, and does not have when it is asked for each: one
+/// odd list shall not take away what is there. Those that came while it was asked are left.
 async fn forget(
     server: &Arc<Server>,
     (source, registry): (&str, &str),
