@@ -91,11 +91,12 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
         return;
     }
     let Some(config) = image.config.as_ref() else { return };
-    let refuse = |draft: &mut Draft<'_>, no: No| match finding {
+    let named_by_flag = job.wishes.user.is_some();
+    // a flag that is not followed is no success, whatever a policy says of root
+    let refuse = |draft: &mut Draft<'_>, no: No| match finding.filter(|_| !named_by_flag) {
         Some(finding) => draft.refuse(finding, no.reason, no.hint),
         None => draft.refuse_wish("User", no.reason, no.hint),
     };
-    let named_by_flag = job.wishes.user.is_some();
     if let Some(no) = needs_root(job).filter(|_| !named_by_flag) {
         refuse(draft, no);
         return;
@@ -444,6 +445,23 @@ mod tests {
         let policy = FixPolicy { user: "1000:0".parse().ok(), ..FixPolicy::default() };
         let made = plan(&named, &Wishes { only: vec!["user"], policy, ..Wishes::default() });
         assert_eq!(shown(&made), ["user-1 review+ User: not set: root: set /config/User \"1000:0\""]);
+    }
+
+    #[test]
+    fn a_flag_that_is_refused_is_told_as_not_done() {
+        let refused = |flag: Option<&str>, policy: Option<&str>| {
+            let read = |user: Option<&str>| user.and_then(|user| user.parse().ok());
+            let policy = FixPolicy { user: read(policy), ..FixPolicy::default() };
+            let wishes = Wishes { only: vec!["user"], user: read(flag), policy, ..Wishes::default() };
+            let made = plan(&image("{}", &[("root", 0)]), &wishes);
+            made.refused.iter().map(|no| (no.reason.clone(), no.finding.is_none())).collect::<Vec<_>>()
+        };
+        assert_eq!(refused(Some("0:0"), None), [("0 is root".to_owned(), true)]);
+        assert_eq!(
+            refused(None, Some("0:0")),
+            [("0 is root".to_owned(), false)],
+            "the policy still judges the finding"
+        );
     }
 
     #[test]

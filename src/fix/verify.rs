@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{escape, pointer_key, pointer_part};
 use crate::finding::{Finding, Location};
-use crate::image::{FIX_STEP, Image};
+use crate::image::{Blob, FIX_STEP, Image};
 use crate::inventory::{Inventory, LayerSummary, Origin, RunUser};
 use crate::limit::Limits;
 use crate::limitation::Limitation;
@@ -305,10 +305,13 @@ fn layers(
             flaws.add(format!("layer {index} was read with another digest than it was written with"));
         }
         let Some(old) = before.image.layers.get(index as usize) else {
-            // the layer on top; the tree shows what it does
             if !has_top {
                 flaws.add(format!("layer {index} came from nowhere"));
+                continue;
             }
+            let below: Vec<&dyn Blob> = before.image.layers.iter().map(|layer| &*layer.blob as &dyn Blob).collect();
+            let found = compare::on_top(&below, &*layer.blob, edits, limits)?;
+            flaws.extend(found.into_iter().map(|what| format!("the layer on top: {what}")));
             continue;
         };
         // policies judge the base's layers otherwise

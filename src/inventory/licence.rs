@@ -46,38 +46,121 @@ impl Licence {
     }
 }
 
-/// The terms that are known of a text that as a whole is no expression, each as an expression; all of them hold. A list
-/// of Debian's short names is one of which all hold.
-pub fn known_terms(declared: &str, is_debian: bool) -> Vec<String> {
-    let terms = if is_debian {
-        let plain = declared.replace(", or ", " or ").replace(", and ", ", ");
-        plain.split(", ").flat_map(conjuncts).collect()
-    } else {
-        conjuncts(declared)
-    };
-    terms.iter().filter_map(|term| expression(term).or_else(|| of_debian(term))).collect()
+/// Brackets in brackets of a declared text that are looked into.
+const DEEPEST: usize = 32;
+
+/// A part of a text that as a whole is no expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// An expression.
+    Known(String),
+    /// One licence, with an exception that no list has.
+    Excepted(String, String),
+    /// All of these hold.
+    All(Vec<Part>),
+    /// One of these holds, as one likes.
+    Any(Vec<Part>),
+    /// Nobody can tell.
+    Unknown,
 }
 
-/// What stands between each `and` outside of brackets; where an `or` is beside it, which binds less, the whole text.
-fn conjuncts(text: &str) -> Vec<String> {
-    let mut terms = vec![String::new()];
-    let mut depth: usize = 0;
-    for word in text.split_ascii_whitespace() {
-        if depth == 0 && word.eq_ignore_ascii_case("or") {
-            return vec![text.to_owned()];
+/// One of the terms of a text that as a whole is no expression; all of them hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// As it is written, or the expression that it is.
+    pub text: String,
+    part: Part,
+}
+
+impl Term {
+    /// Whether it may be met with licences of which `allows` says so, as of [`can_be_met`]: what is not known of it may.
+    pub fn may_be_met(&self, allows: &impl Fn(&str, &str, Kinds) -> bool) -> bool {
+        self.part.may_be_met(allows)
+    }
+}
+
+impl Part {
+    fn may_be_met(&self, allows: &impl Fn(&str, &str, Kinds) -> bool) -> bool {
+        match self {
+            Self::Known(expression) => can_be_met(expression, allows).unwrap_or(true),
+            Self::Excepted(licence, exception) => {
+                can_be_met(licence, |whole, alone, kinds| allows(&format!("{whole} WITH {exception}"), alone, kinds))
+                    .unwrap_or(true)
+            }
+            Self::All(parts) => parts.iter().all(|part| part.may_be_met(allows)),
+            Self::Any(parts) => parts.iter().any(|part| part.may_be_met(allows)),
+            Self::Unknown => true,
         }
-        if depth == 0 && word.eq_ignore_ascii_case("and") {
-            terms.push(String::new());
-            continue;
+    }
+
+    fn read(text: &str, depth: usize) -> Self {
+        let text = text.trim();
+        if let Some(expression) = expression(text).or_else(|| of_debian(text)) {
+            return Self::Known(expression);
         }
-        let term = terms.last_mut().expect("one is there from the start");
-        if !term.is_empty() {
-            term.push(' ');
+        if depth >= DEEPEST {
+            return Self::Unknown;
         }
-        term.push_str(word);
-        depth = depth.saturating_add(word.matches('(').count()).saturating_sub(word.matches(')').count());
+        let deeper =
+            |texts: Vec<&str>| texts.into_iter().map(|text| Self::read(text, depth.saturating_add(1))).collect();
+        let split = |word| Some(split(text, word)).filter(|parts| parts.len() > 1);
+        if let Some(parts) = split("or") {
+            return Self::Any(deeper(parts));
+        }
+        if let Some(parts) = split("and") {
+            return Self::All(deeper(parts));
+        }
+        if let Some(parts) = split("with") {
+            let licence = parts.first().and_then(|licence| expression(licence).or_else(|| of_debian(licence)));
+            let exceptions = parts.iter().skip(1).map(|exception| exception.trim());
+            let exception = exceptions.collect::<Vec<_>>().join(" WITH ");
+            return licence.map_or(Self::Unknown, |licence| Self::Excepted(licence, exception));
+        }
+        match text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
+            Some(inner) => Self::read(inner, depth.saturating_add(1)),
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// The terms of a text that as a whole is no expression; all of them hold. A list of Debian's short names is one of which all
+/// hold.
+pub fn terms(declared: &str, is_debian: bool) -> Vec<Term> {
+    let plain = is_debian.then(|| declared.replace(", or ", " or ").replace(", and ", ", "));
+    let listed: Vec<&str> = plain.as_ref().map_or_else(|| vec![declared], |plain| plain.split(", ").collect());
+    let mut terms = Vec::new();
+    for text in listed {
+        let is_alternative = split(text, "or").len() > 1;
+        for text in if is_alternative { vec![text] } else { split(text, "and") } {
+            let part = Part::read(text, 0);
+            let text = if let Part::Known(expression) = &part { expression } else { text.trim() };
+            terms.push(Term { text: text.to_owned(), part });
+        }
     }
     terms
+}
+
+/// What stands between each such word outside of brackets; words have no case. A bracket that is never closed encloses the rest.
+fn split<'t>(text: &'t str, word: &str) -> Vec<&'t str> {
+    let mut parts = Vec::new();
+    let (mut depth, mut start) = (0_usize, 0_usize);
+    let is_end = |c: char| c.is_ascii_whitespace() || c == '(' || c == ')';
+    let mut at = 0_usize;
+    for piece in text.split_inclusive(is_end) {
+        let bare = piece.trim_end_matches(is_end);
+        if depth == 0 && bare.eq_ignore_ascii_case(word) {
+            parts.push(text.get(start..at).unwrap_or_default());
+            start = at.saturating_add(bare.len());
+        }
+        match piece.as_bytes().last() {
+            Some(b'(') => depth = depth.saturating_add(1),
+            Some(b')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at = at.saturating_add(piece.len());
+    }
+    parts.push(text.get(start..).unwrap_or_default());
+    parts
 }
 
 /// Whether an SPDX expression can be met with terms of which `allows` says so, given each as it is written, such as
@@ -87,13 +170,41 @@ pub fn can_be_met(expression: &str, allows: impl Fn(&str, &str, Kinds) -> bool) 
     Some(parsed.evaluate(|term| {
         let id = term.license.id();
         let kinds = Kinds {
-            copyleft: id.is_some_and(spdx::LicenseId::is_copyleft),
+            copyleft: id.is_some_and(|id| id.is_copyleft() || COPYLEFT.contains(&id.name)),
             osi_approved: id.is_some_and(spdx::LicenseId::is_osi_approved),
             fsf_libre: id.is_some_and(spdx::LicenseId::is_fsf_free_libre),
         };
         allows(&term.to_string(), &term.license.to_string(), kinds)
     }))
 }
+
+/// Licences that what is built on their work, or on its files, must keep, besides those of which the crate says so.
+const COPYLEFT: &[&str] = &[
+    "APSL-1.0",
+    "APSL-1.1",
+    "APSL-1.2",
+    "APSL-2.0",
+    "CERN-OHL-S-2.0",
+    "CERN-OHL-W-2.0",
+    "CPAL-1.0",
+    "EPL-1.0",
+    "EPL-2.0",
+    "ErlPL-1.1",
+    "IPL-1.0",
+    "LiLiQ-R-1.1",
+    "LiLiQ-Rplus-1.1",
+    "Nokia",
+    "ODbL-1.0",
+    "OSET-PL-2.1",
+    "Parity-7.0.0",
+    "QPL-1.0",
+    "RPL-1.1",
+    "RPL-1.5",
+    "RPSL-1.0",
+    "SPL-1.0",
+    "SSPL-1.0",
+    "Sleepycat",
+];
 
 /// The identifiers of the SPDX licence list by which expressions name licences: GNU's say whether later versions are meant.
 pub fn identifiers() -> impl Iterator<Item = &'static str> + Clone {
@@ -114,12 +225,16 @@ pub fn is_identifier(text: &str) -> bool {
         Some((licence, exception)) => (licence, Some(exception)),
         None => (text, None),
     };
-    let is_own =
-        ["LicenseRef-", "DocumentRef-"].iter().any(|start| licence.len() > start.len() && licence.starts_with(start));
+    let begins_with = |text: &str, start: &str| {
+        text.len() > start.len() && text.get(..start.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(start))
+    };
+    let is_own = ["LicenseRef-", "DocumentRef-"].iter().any(|start| begins_with(licence, start));
+    // of one that is not GNU's the sign says that later versions will do
+    let licence = licence.strip_suffix('+').unwrap_or(licence);
     let is_listed = || identifiers().any(|known| known.eq_ignore_ascii_case(licence));
     let is_exception = |text: &str| {
         let mut listed = spdx::identifiers::EXCEPTIONS.iter().map(|exception| exception.name);
-        text.starts_with("AdditionRef-") || listed.any(|known| known.eq_ignore_ascii_case(text))
+        begins_with(text, "AdditionRef-") || listed.any(|known| known.eq_ignore_ascii_case(text))
     };
     (is_own || is_listed()) && exception.is_none_or(is_exception)
 }
@@ -408,26 +523,92 @@ mod tests {
     }
 
     #[test]
-    fn of_a_list_of_which_all_hold_what_is_known_is_told() {
+    fn the_terms_of_a_text_that_is_no_expression() {
         let cases = [
-            ("GPL-3+, pcre", true, &["GPL-3.0-or-later"][..]),
-            ("GPL-3+, GPL-3+ with Bison exception, Expat", true, &["GPL-3.0-or-later", "MIT"]),
-            ("GPL-2+ or Artistic-2.0, and odd", true, &["GPL-2.0-or-later OR Artistic-2.0"]),
-            ("GPL-2+, or odd, Expat and LGPL-2.1", true, &["MIT", "LGPL-2.1-only"]),
+            ("GPL-3+, pcre", true, &["GPL-3.0-or-later", "pcre"][..]),
+            ("GPL-2+ or Artistic-2.0, and odd", true, &["GPL-2.0-or-later OR Artistic-2.0", "odd"]),
+            ("GPL-2+, or odd, Expat and LGPL-2.1", true, &["GPL-2+ or odd", "MIT", "LGPL-2.1-only"]),
             // elsewhere a comma says too little
-            ("GPL-3.0-only, odd", false, &[]),
-            ("GPL-3.0-only AND odd", false, &["GPL-3.0-only"]),
+            ("GPL-3.0-only, odd", false, &["GPL-3.0-only, odd"]),
             (
-                "(MIT OR odd) and (ISC or gpl-2.0-only) and GPLv3+",
+                "(MIT OR odd)and (ISC or gpl-2.0-only) aNd GPLv3+",
                 false,
-                &["(ISC or GPL-2.0-only)", "GPL-3.0-or-later"],
+                &["(MIT OR odd)", "(ISC or GPL-2.0-only)", "GPL-3.0-or-later"],
             ),
-            ("MIT AND GPL-3.0-only OR odd", false, &[]),
-            ("see LICENSE", false, &[]),
-            ("", true, &[]),
+            ("MIT AND GPL-3.0-only OR odd", false, &["MIT AND GPL-3.0-only OR odd"]),
+            ("GNU General Public License v3 or later (GPLv3+)", false, &["GPL-3.0-or-later"]),
+            ("see LICENSE", false, &["see LICENSE"]),
+            ("", false, &[""]),
         ];
         for (declared, is_debian, expected) in cases {
-            assert_eq!(known_terms(declared, is_debian), *expected, "{declared}");
+            let told: Vec<String> = terms(declared, is_debian).into_iter().map(|term| term.text).collect();
+            assert_eq!(told, *expected, "{declared}");
         }
+    }
+
+    #[test]
+    fn what_is_known_of_a_text_can_rule_it_out() {
+        let long = format!("(AGPL-3.0-only AND ({}))", vec!["MIT"; 300].join(" OR "));
+        let deep = |depth: usize| format!("{}AGPL-3.0-only AND odd{}", "(".repeat(depth), ")".repeat(depth));
+        let (seen, unseen) = (deep(DEEPEST - 2), deep(10_000));
+        // whether it can do without the AGPL
+        let cases = [
+            ("AGPL-3.0-only AND odd", false, false),
+            ("odd AND agpl-3.0-ONLY", false, false),
+            ("(AGPL-3.0-only AND odd)", false, false),
+            ("MIT AND (AGPL-3.0-only AND odd)", false, false),
+            ("AGPL-3.0-only OR (AGPL-1.0-only AND odd)", false, false),
+            ("MIT OR (AGPL-1.0-only AND odd)", false, true),
+            ("AGPL-3.0-only AND AGPL-3.0-only OR odd", false, true),
+            ("AGPL-3.0-only OR odd", false, true),
+            ("(AGPL-3.0-only OR odd) AND AGPL-3.0-only", false, false),
+            ("AGPL-3.0-only WITH odd-exception", false, false),
+            ("agpl-3.0-only with an odd exception", false, false),
+            ("AGPLv3 WITH odd OR MIT", false, true),
+            ("AGPL-3+ with Odd exception, Expat", true, false),
+            ("AGPL-3.0-only AND (odd", false, false),
+            ("odd (see AGPL-3.0-only)", false, true),
+            ("odd", false, true),
+            (&long, false, false),
+            (&seen, false, false),
+            (&unseen, false, true),
+        ];
+        for (declared, is_debian, expected) in cases {
+            let without = |_: &str, alone: &str, _: Kinds| !alone.starts_with("AGPL-");
+            let told = terms(declared, is_debian).iter().all(|term| term.may_be_met(&without));
+            assert_eq!(told, expected, "{}", &declared[..declared.len().min(80)]);
+        }
+        let with_it = |whole: &str, _: &str, _: Kinds| whole == "AGPL-3.0-only WITH odd-exception";
+        assert!(terms("AGPL-3.0-only WITH odd-exception", false).iter().all(|term| term.may_be_met(&with_it)));
+    }
+
+    #[test]
+    fn identifiers_are_known_as_packages_write_them() {
+        let cases = [
+            ("MIT", true),
+            ("mit", true),
+            ("Apache-2.0+", true),
+            ("LicenseRef-Acme", true),
+            ("licenseref-acme", true),
+            ("LicenseRef-", false),
+            ("GPL-2.0-only WITH classpath-exception-2.0", true),
+            ("GPL-2.0-only WITH additionref-x", true),
+            ("GPL-2.0", false),
+            ("GPL-2.0+", false),
+            ("odd", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(is_identifier(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_must_be_kept_is_known_of_licences_besides_those_of_the_crate() {
+        let is_copyleft = |text: &str| can_be_met(text, |_, _, kinds| kinds.copyleft);
+        for name in COPYLEFT {
+            assert_eq!(is_copyleft(name), Some(true), "{name}");
+            assert!(spdx::license_id(name).is_some_and(|id| !id.is_copyleft()), "{name}");
+        }
+        assert_eq!(["GPL-3.0-only", "MIT"].map(is_copyleft), [Some(true), Some(false)]);
     }
 }

@@ -358,7 +358,7 @@ pub static MATCH: Table = Table {
             Takes::Patterns,
             "\"GPL-*\"",
             "\"\"",
-            "glob over the licence of the package, as SPDX writes it; letter case does not count",
+            "glob over the whole licence of the package, as SPDX writes it; letter case does not count. `AGPL-*` does not take `MIT AND AGPL-3.0-only`: `[licences]` judges term by term",
         ),
         key(
             "origin",

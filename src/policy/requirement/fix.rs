@@ -314,9 +314,10 @@ fn healthcheck(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Said<Heal
     let mut test = reader.list(inner, "test", |text, span| {
         if text.contains('\0') { Err(Diagnostic::new(span, "no command holds a NUL")) } else { Ok(text.to_owned()) }
     });
-    if let [text] = test.as_slice()
-        && !matches!(text.as_str(), "NONE" | "CMD" | "CMD-SHELL")
-    {
+    // a list says itself how its words are run
+    let is_text = inner.get("test").is_some_and(|value| value.get_ref().is_str());
+    let is_word = matches!(test.as_slice(), [word] if matches!(word.as_str(), "NONE" | "CMD" | "CMD-SHELL"));
+    if is_text && !test.is_empty() && !is_word {
         test.insert(0, "CMD-SHELL".to_owned());
     }
     let says_what = test.get(1).is_some_and(|word| !word.trim().is_empty());

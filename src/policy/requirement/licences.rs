@@ -12,7 +12,7 @@ use super::super::file::word::{action, pattern};
 use super::require::NOT_JUDGED;
 use super::{Breaches, values};
 use crate::finding::{Finding, Location};
-use crate::inventory::licence::{Kinds, can_be_met, identifiers, is_identifier, known_terms};
+use crate::inventory::licence::{Kinds, can_be_met, identifiers, is_identifier, terms};
 use crate::path::ImagePath;
 use crate::policy::{Action, Glob, ImageFacts, PackageFacts, Said};
 use crate::rule::{Place, Rule, Severity};
@@ -28,7 +28,7 @@ pub(in crate::policy) static TABLE: Table = Table {
             Takes::Patterns,
             "[\"MIT\", \"Apache-2.0\", \"BSD-*\"]",
             "[]",
-            "SPDX identifiers, globs over them, or `copyleft`, `osi-approved`, `fsf-libre`: what is not among them is against the policy. Of `A OR B` one is enough, of `A AND B` both must be",
+            "SPDX identifiers, globs over them, or `copyleft`, `osi-approved`, `fsf-libre`: what is not among them is against the policy. Of `A OR B` one is enough, of `A AND B` both must be. `copyleft` are licences that what is built on the work, or on its files, must keep: GNU's, MPL, EPL, EUPL, SSPL, CC-BY-SA and the like",
         ),
         key(
             "deny",
@@ -185,39 +185,43 @@ impl LicenceRules {
     fn standing_of(&self, package: &PackageFacts) -> Option<(Standing, String)> {
         let licence = package.licence.as_deref()?;
         if package.is_expression {
-            return Some((self.standing(licence)?, licence.to_owned()));
+            let denied = !can_be_met(licence, |whole, alone, kinds| !self.denies(whole, alone, kinds))?;
+            if denied {
+                return Some((Standing::Against("deny"), licence.to_owned()));
+            }
+            let is_met = can_be_met(licence, |whole, alone, kinds| self.allows(whole, alone, kinds))?;
+            let standing = if is_met { Standing::Met } else { Standing::Against("allow") };
+            return Some((standing, licence.to_owned()));
         }
-        let terms = known_terms(licence, package.ecosystem == "deb").into_iter();
-        let mut against: Vec<(Standing, String)> = terms
-            .filter_map(|term| Some((self.standing(&term)?, term)))
-            .filter(|(met, _)| *met != Standing::Met)
-            .collect();
-        let denied = against.iter().position(|(met, _)| *met == Standing::Against("deny"));
-        (!against.is_empty()).then(|| against.swap_remove(denied.unwrap_or_default()))
+        let terms = terms(licence, package.ecosystem == "deb");
+        let without = |whole: &str, alone: &str, kinds| !self.denies(whole, alone, kinds);
+        let allowed = |whole: &str, alone: &str, kinds| self.allows(whole, alone, kinds);
+        if let Some(term) = terms.iter().find(|term| !term.may_be_met(&without)) {
+            return Some((Standing::Against("deny"), term.text.clone()));
+        }
+        let term = terms.into_iter().find(|term| !term.may_be_met(&allowed))?;
+        Some((Standing::Against("allow"), term.text))
     }
 
-    /// How an expression stands to the table; `None` where it is no expression.
-    fn standing(&self, expression: &str) -> Option<Standing> {
-        let is_in = |list: &Option<Said<Vec<Glob>>>, whole: &str, alone: &str, kinds: Kinds| {
-            let (whole, alone) = (whole.to_lowercase(), alone.to_lowercase());
-            list.as_ref().is_some_and(|said| {
-                said.value.iter().any(|pattern| match pattern.as_str() {
-                    "copyleft" => kinds.copyleft,
-                    "osi-approved" => kinds.osi_approved,
-                    "fsf-libre" => kinds.fsf_libre,
-                    _ => pattern.is_match(&whole) || pattern.is_match(&alone),
-                })
-            })
-        };
-        let denied = !can_be_met(expression, |whole, alone, kinds| !is_in(&self.deny, whole, alone, kinds))?;
-        let is_allowed = |whole: &str, alone: &str, kinds| {
-            !is_in(&self.deny, whole, alone, kinds) && (self.allow.is_none() || is_in(&self.allow, whole, alone, kinds))
-        };
-        if denied {
-            return Some(Standing::Against("deny"));
-        }
-        Some(if can_be_met(expression, is_allowed)? { Standing::Met } else { Standing::Against("allow") })
+    fn denies(&self, whole: &str, alone: &str, kinds: Kinds) -> bool {
+        is_in(self.deny.as_ref(), whole, alone, kinds)
     }
+
+    fn allows(&self, whole: &str, alone: &str, kinds: Kinds) -> bool {
+        !self.denies(whole, alone, kinds) && (self.allow.is_none() || is_in(self.allow.as_ref(), whole, alone, kinds))
+    }
+}
+
+/// Whether a licence is on a list: with its exception, or without.
+fn is_in(list: Option<&Said<Vec<Glob>>>, whole: &str, alone: &str, kinds: Kinds) -> bool {
+    let Some(list) = list else { return false };
+    let (whole, alone) = (whole.to_lowercase(), alone.to_lowercase());
+    list.value.iter().any(|pattern| match pattern.as_str() {
+        "copyleft" => kinds.copyleft,
+        "osi-approved" => kinds.osi_approved,
+        "fsf-libre" => kinds.fsf_libre,
+        _ => pattern.is_match(&whole) || pattern.is_match(&alone),
+    })
 }
 
 /// Words that stand for many licences.
@@ -234,7 +238,7 @@ fn licence(text: &str, span: Range<usize>) -> Result<Glob, Diagnostic> {
             .help("name each on its own: expressions of packages are judged term by term"));
     }
     // of a licence with an exception the list knows the parts only
-    let is_open = !glob.is_literal() && (text.contains("WITH") || glob.may_begin_with("LicenseRef-"));
+    let is_open = !glob.is_literal() && (text.contains("WITH") || glob.may_begin_with("licenseref-"));
     let is_known = if glob.is_literal() {
         is_identifier(text)
     } else {

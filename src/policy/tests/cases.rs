@@ -251,6 +251,8 @@ fn tables_ask_for_what_they_say() {
             half("pkg:npm/comma@1", "GPL-3.0-or-later, MIT"),
             half("pkg:npm/isc@1", "MIT AND odd AND ISC"),
             half("pkg:npm/mit@1", "MIT AND odd"),
+            half("pkg:npm/nested@1", "MIT AND (GPL-3.0-only OR (SSPL-1.0 AND odd))"),
+            half("pkg:npm/with@1", "GPL-3.0-only WITH odd-exception"),
         ];
     });
     let folder = ImageFacts { shipped: Some(10), visible: Some(10), ..bare.clone() };
@@ -360,12 +362,22 @@ fn tables_ask_for_what_they_say() {
             &[
                 "fail policy/licence-not-allowed pkg:deb/debian/sed@4",
                 "fail policy/licence-not-allowed pkg:npm/isc@1",
+                "fail policy/licence-not-allowed pkg:npm/nested@1",
+                "fail policy/licence-not-allowed pkg:npm/with@1",
                 "warn policy/licence-unknown pkg:npm/choice@1",
                 "warn policy/licence-unknown pkg:npm/comma@1",
                 "warn policy/licence-unknown pkg:npm/mit@1",
             ],
         ),
-        ("[licences]\ndeny = 'copyleft'", partly.clone(), &["fail policy/licence-not-allowed pkg:deb/debian/sed@4"]),
+        (
+            "[licences]\ndeny = 'copyleft'",
+            partly.clone(),
+            &[
+                "fail policy/licence-not-allowed pkg:deb/debian/sed@4",
+                "fail policy/licence-not-allowed pkg:npm/nested@1",
+                "fail policy/licence-not-allowed pkg:npm/with@1",
+            ],
+        ),
         (
             "[licences]\nallow = 'fsf-libre'\ndeny = 'MIT'",
             plain.clone(),

@@ -224,6 +224,28 @@ fn images_are_looked_up_only_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_health_check_says_how_it_is_run() {
+    let is_taken = |test: &str| {
+        let text = format!("[fix.healthcheck]\ntest = {test}\n");
+        Policy::parse("policy.toml", &text, KNOWN, false).is_ok()
+    };
+    for (test, expected) in [
+        ("'true'", true),
+        ("['CMD', 'true']", true),
+        ("['CMD-SHELL', 'true']", true),
+        ("['true']", false),
+        ("['true', 'x']", false),
+        ("['CMD']", false),
+        ("'CMD'", false),
+        ("'NONE'", false),
+        ("[]", false),
+        ("' '", false),
+    ] {
+        assert_eq!(is_taken(test), expected, "{test}");
+    }
+}
+
+#[test]
 fn lists_of_licences_name_one_each() {
     let is_taken =
         |word: &str| Policy::parse("policy.toml", &format!("[licences]\ndeny = ['{word}']\n"), KNOWN, false).is_ok();
@@ -234,7 +256,12 @@ fn lists_of_licences_name_one_each() {
         ("GPL-*", true),
         ("GPL-2.0* WITH *", true),
         ("LicenseRef-x", true),
+        ("LicenseRef-*", true),
+        ("licenseref-Acme-*", true),
+        ("licenseref-acme", true),
+        ("Apache-2.0+", true),
         ("odd-*", false),
+        ("odd+", false),
     ] {
         assert_eq!(is_taken(word), expected, "{word}");
     }

@@ -23,8 +23,12 @@ use crate::path::ImagePath;
 use crate::rebuild::{Edit, Span};
 use crate::tree::{FileEntry, FileKind};
 
-/// Largest file whose passwords are locked, in bytes.
-const LARGEST_ACCOUNTS: u64 = 16 << 20;
+mod top;
+
+pub(super) use top::on_top;
+
+/// Largest file whose lines change, in bytes.
+const LARGEST_LINES: u64 = 16 << 20;
 
 /// Names that a rewritten layer leaves out: indices of its members for engines that load them lazily.
 pub(super) const TABLES: [&[u8]; 3] = [b"stargz.index.json", b".prefetch.landmark", b".no.prefetch.landmark"];
@@ -66,6 +70,8 @@ struct Changes<'a> {
     is_emptied: bool,
     blanked: Vec<Span>,
     locked: Vec<&'a str>,
+    /// Lines that come to its end.
+    appended: Vec<&'a str>,
     mode: Option<u32>,
     uid: Option<u32>,
     gid: Option<u32>,
@@ -73,8 +79,33 @@ struct Changes<'a> {
 
 impl Changes<'_> {
     fn has_content(&self) -> bool {
-        self.is_emptied || !self.blanked.is_empty() || !self.locked.is_empty()
+        self.is_emptied || !self.blanked.is_empty() || self.has_lines()
     }
+
+    /// Whether its lines change, for which it is held whole.
+    fn has_lines(&self) -> bool {
+        !self.locked.is_empty() || !self.appended.is_empty()
+    }
+}
+
+/// What becomes of each member of a layer.
+fn gather<'a>(edits: &[&'a Edit]) -> BTreeMap<u32, Changes<'a>> {
+    let mut changes: BTreeMap<u32, Changes<'_>> = BTreeMap::new();
+    for edit in edits {
+        let Some(member) = edit.member() else { continue };
+        let own = changes.entry(member.member).or_default();
+        match edit {
+            Edit::DropMember { .. } => own.is_dropped = true,
+            Edit::BlankBytes { spans, .. } => own.blanked.extend(spans),
+            Edit::Truncate { .. } => own.is_emptied = true,
+            Edit::LockPassword { user, .. } => own.locked.push(user),
+            Edit::SetHeader { mode, uid, gid, .. } => {
+                (own.mode, own.uid, own.gid) = (mode.or(own.mode), uid.or(own.uid), gid.or(own.gid));
+            }
+            _ => {}
+        }
+    }
+    changes
 }
 
 /// What is known of a layer as it was, which need not be read once more: its members by the scan, their marks by the reader that
@@ -103,21 +134,7 @@ pub(super) fn layer(
     edits: &[&Edit],
     limits: &Limits,
 ) -> Result<Compared> {
-    let mut changes: BTreeMap<u32, Changes<'_>> = BTreeMap::new();
-    for edit in edits {
-        let Some(member) = edit.member() else { continue };
-        let own = changes.entry(member.member).or_default();
-        match edit {
-            Edit::DropMember { .. } => own.is_dropped = true,
-            Edit::BlankBytes { spans, .. } => own.blanked.extend(spans),
-            Edit::Truncate { .. } => own.is_emptied = true,
-            Edit::LockPassword { user, .. } => own.locked.push(user),
-            Edit::SetHeader { mode, uid, gid, .. } => {
-                (own.mode, own.uid, own.gid) = (mode.or(own.mode), uid.or(own.uid), gid.or(own.gid));
-            }
-            _ => {}
-        }
-    }
+    let changes = gather(edits);
     let known = known.filter(|_| !changes.values().any(Changes::has_content)).and_then(|known| {
         let old = known.members()?;
         let expected = expected(&old, &changes);
@@ -181,6 +198,7 @@ fn difference(new: &Seen, wanted: &Wanted, is_same_file: bool) -> Option<&'stati
         (a.mtime != b.mtime, "another time"),
         (a.size != b.size, "another size"),
         (a.capabilities != b.capabilities, "other capabilities"),
+        (a.has_attributes != b.has_attributes, "other extended attributes"),
         (wanted.keeps_headers && new.mark.head != wanted.seen.mark.head, "other bytes in its headers"),
         (
             match &wanted.seen.content {
@@ -357,11 +375,11 @@ impl<'c> Editing<'c> {
                 part.fill(b'*');
             }
         }
-        if self.changes.locked.is_empty() {
+        if !self.changes.has_lines() {
             self.hasher.update(bytes);
             self.size = self.at;
-        } else if self.at > LARGEST_ACCOUNTS {
-            return Err(Error::limit("a file of accounts is too large to be compared"));
+        } else if self.at > LARGEST_LINES {
+            return Err(Error::limit("a file of lines is too large to be compared"));
         } else {
             self.held.extend_from_slice(bytes);
         }
@@ -369,7 +387,7 @@ impl<'c> Editing<'c> {
     }
 
     fn finish(mut self) -> (Digest, u64) {
-        if !self.changes.locked.is_empty() {
+        if self.changes.has_lines() {
             let mut lines: Vec<Vec<u8>> = self.held.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
             for line in &mut lines {
                 let mut fields = line.splitn(3, |byte| *byte == b':');
@@ -380,7 +398,13 @@ impl<'c> Editing<'c> {
                     *line = [name, b":!:", rest].concat();
                 }
             }
-            let text = lines.join(&b'\n');
+            let mut text = lines.join(&b'\n');
+            for line in &self.changes.appended {
+                let is_ended = text.last().is_none_or(|last| *last == b'\n');
+                text.extend_from_slice(if is_ended { b"" } else { b"\n" });
+                text.extend_from_slice(line.as_bytes());
+                text.push(b'\n');
+            }
             self.hasher.update(&text);
             self.size = text.len() as u64;
         }
