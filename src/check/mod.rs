@@ -65,6 +65,7 @@ pub use end_of_life::dates_as_of as end_of_life_dates_as_of;
 pub use leftover::{is_leftover, leftover_of_file};
 pub use package_cache::{cache_of_file, is_in_cache};
 pub use permission_list::permission_lists;
+pub use world_writable::meant_to_be_open;
 
 /// Judges one image by one rule, or by a few that share their facts.
 pub trait Check: Sync {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Context, at, copies};
 use crate::finding::{Finding, Findings};
+use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rule::{Rule, Severity};
-use crate::tree::{FileEntry, FileKind};
+use crate::tree::{FileEntry, FileKind, Node};
 
 /// Everybody may write.
 pub(super) static WORLD_WRITABLE: Rule = Rule {
@@ -71,12 +72,7 @@ impl Check for WorldWritable {
         let image = context.image;
         let mut open: BTreeMap<&[u8], usize> = BTreeMap::new();
         let mut found: Vec<(&ImagePath, u32, &FileEntry, Vec<&ImagePath>)> = Vec::new();
-        let owned = image
-            .tree
-            .names()
-            .filter(|(path, node)| is_writable(image.tree.entry(*node)) && image.owned.owner(path).is_some());
-        let owned: BTreeSet<&ImagePath> = owned.map(|(path, _)| path).collect();
-        let copies = copies(image, &owned);
+        let meant = meant_to_be_open(image);
         for (path, node) in image.tree.names() {
             let entry = image.tree.entry(node);
             if !is_writable(entry) || REPLACED.iter().any(|folder| path.is_under(folder)) {
@@ -91,12 +87,8 @@ impl Check for WorldWritable {
             if image.tree.names_of(node).next().is_some_and(|first| first != path) {
                 continue;
             }
-            if owned.contains(path) {
-                let below = copies.get(path).into_iter().flatten().filter(|(layer, _)| *layer < node.layer);
-                let was_closed = below.clone().any(|(_, lower)| lower.kind == entry.kind && !is_writable(lower));
-                if !was_closed && !is_never_open(path, entry) {
-                    continue;
-                }
+            if meant.contains(path) {
+                continue;
             }
             if entry.kind == FileKind::Directory {
                 open.insert(path.as_bytes(), found.len());
@@ -139,6 +131,22 @@ impl Check for WorldWritable {
             findings.push(finding);
         }
     }
+}
+
+/// What packages brought and everybody may write, as they mean it: a file that nobody closed below, outside of the system's folders.
+pub fn meant_to_be_open(image: &Inventory) -> BTreeSet<&ImagePath> {
+    let owned = image
+        .tree
+        .names()
+        .filter(|(path, node)| is_writable(image.tree.entry(*node)) && image.owned.owner(path).is_some());
+    let mut owned: BTreeMap<&ImagePath, Node> = owned.collect();
+    let copies = copies(image, &owned.keys().copied().collect());
+    owned.retain(|path, node| {
+        let entry = image.tree.entry(*node);
+        let mut below = copies.get(path).into_iter().flatten().filter(|(layer, _)| *layer < node.layer);
+        !below.any(|(_, lower)| lower.kind == entry.kind && !is_writable(lower)) && !is_never_open(path, entry)
+    });
+    owned.into_keys().collect()
 }
 
 /// The folders that hold a path, from its own parent up.

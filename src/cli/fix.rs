@@ -338,7 +338,7 @@ impl<'a> Job<'a> {
             }
             return Ok(None);
         }
-        let choices = Choices { drop_empty_layers: self.arguments.drop_empty_layers };
+        let choices = Choices { drop_empty_layers: plan.drop_empty_layers };
         let document = statement(rebuilt, &origin(&plan.input), digest, choices).to_string();
         let attachment = Attachment {
             artifact_type: MEDIA_TYPE,
@@ -443,7 +443,7 @@ impl<'a> Job<'a> {
             };
             return Err(Error::new(ErrorKind::Usage, what).help("name an image: an archive, a layout, or a reference"));
         }
-        let plan = match &self.applied {
+        let mut plan = match &self.applied {
             Some(plan) => {
                 plan.check_images(&found)?;
                 if let Some(error) = unready {
@@ -453,6 +453,7 @@ impl<'a> Job<'a> {
             }
             None => Plan::new(self.arguments.image.target(), source, plans),
         };
+        plan.drop_empty_layers |= self.arguments.drop_empty_layers;
         Ok(Looked { reports, seen, plan, has_index })
     }
 
@@ -490,7 +491,7 @@ impl<'a> Job<'a> {
         opened(image, self.watcher, None, |_, request, _| {
             let options = Options {
                 plan: plan.does_something().then(|| digest.clone()),
-                drop_empty_layers: self.arguments.drop_empty_layers,
+                drop_empty_layers: plan.drop_empty_layers,
                 in_place: self.arguments.in_place,
                 limits: request.limits,
                 access: request.access,

@@ -188,7 +188,7 @@ impl Merge {
                     return two(path, "gets two owners");
                 }
                 // the sticky bit is added, all others are taken away
-                let mode = (mode & mode_b) | ((mode | mode_b) & 0o1000);
+                let mode = narrower(mode, mode_b);
                 OnTop::Folder { mode, uid: uid.max(uid_b), gid: gid.max(gid_b), mtime: mtime.max(mtime_b) }
             }
             (
@@ -214,11 +214,12 @@ impl Merge {
             OnTop::File { content, .. } => !content.member().is_some_and(is_dropped),
             _ => true,
         });
-        // a file that is written anew on top has its passwords locked there
+        // a file that is written anew on top has its passwords locked there, and the mode and owner that it gets below
         for entry in top.values_mut() {
-            let OnTop::File { content, .. } = entry else { continue };
+            let OnTop::File { mode, uid, gid, content, .. } = entry else { continue };
             let Some(member) = content.member().cloned() else { continue };
             let Some(changes) = self.members.get_mut(&member) else { continue };
+            changes.follow(mode, uid, gid);
             let locked = std::mem::take(&mut changes.locked);
             if !locked.is_empty() {
                 let (mut lock, append) = parts(content);
@@ -230,9 +231,7 @@ impl Merge {
         for (member, changes) in &self.members {
             let name = member.path.trim_start_matches('/');
             if let Some(OnTop::Folder { mode, uid, gid, .. }) = top.get_mut(name) {
-                *mode = changes.mode.map_or(*mode, |new| (*mode & new) | ((*mode | new) & 0o1000));
-                *uid = changes.uid.unwrap_or(*uid);
-                *gid = changes.gid.unwrap_or(*gid);
+                changes.follow(mode, uid, gid);
             }
         }
         let mut edits = Vec::new();
@@ -275,6 +274,13 @@ impl Merge {
 }
 
 impl Changes {
+    /// What becomes of the mode and the owner of the member's entry on top.
+    fn follow(&self, mode: &mut u32, uid: &mut u32, gid: &mut u32) {
+        *mode = self.mode.map_or(*mode, |new| narrower(*mode, new));
+        *uid = self.uid.unwrap_or(*uid);
+        *gid = self.gid.unwrap_or(*gid);
+    }
+
     fn add(&mut self, edit: &Edit, member: &Member) -> Result<(), Contradiction> {
         match edit {
             Edit::DropMember { secrets, inside, .. } => {
@@ -289,7 +295,7 @@ impl Changes {
             Edit::SetHeader { mode, uid, gid, .. } => {
                 self.mode = match (self.mode, *mode) {
                     // the sticky bit is added, all others are taken away
-                    (Some(a), Some(b)) => Some((a & b) | ((a | b) & 0o1000)),
+                    (Some(a), Some(b)) => Some(narrower(a, b)),
                     (a, b) => a.or(b),
                 };
                 for (known, new) in [(&mut self.uid, *uid), (&mut self.gid, *gid)] {
@@ -327,6 +333,11 @@ impl Changes {
             edits.push(Edit::SetHeader { member: member(), mode: self.mode, uid: self.uid, gid: self.gid });
         }
     }
+}
+
+/// The rights that both modes give, and the sticky bit if one has it.
+pub(super) fn narrower(one: u32, other: u32) -> u32 {
+    (one & other) | ((one | other) & 0o1000)
 }
 
 /// Copies what is known of a key, if anything is.
@@ -430,6 +441,14 @@ mod tests {
         let cases: Vec<Case> = vec![
             ("a drop wins", vec![header(Some(0o755), None), drop(&[])], Ok(vec![drop(&[])])),
             ("secrets of two drops are kept", vec![drop(&[4]), drop(&[1])], Ok(vec![drop(&[1, 4])])),
+            (
+                "a copy on top gets the mode and owner that its file gets below",
+                vec![file("etc/x", 0o4666, lines("a")), header(Some(0o664), Some(7))],
+                Ok(vec![
+                    header(Some(0o664), Some(7)),
+                    Edit::AddFile { path: "etc/x".into(), mode: 0o664, uid: 7, gid: 0, mtime: 0, content: lines("a") },
+                ]),
+            ),
             (
                 "blanked bytes of what goes stay secrets",
                 vec![Edit::BlankBytes { member: member(1), spans: vec![span(9)] }, drop(&[])],

@@ -1,8 +1,11 @@
 //! Empties the files that hold a machine's id (machine-id(5)).
 
+use std::collections::BTreeSet;
+
 use crate::finding::Finding;
-use crate::inventory::SettingFile;
+use crate::path::ImagePath;
 use crate::rebuild::{Content, Edit};
+use crate::tree::Node;
 
 use super::plan::{Kind, Risk, Safety};
 use super::{Draft, Fixer, Job, Proposal, on_top};
@@ -22,19 +25,26 @@ pub(super) static MACHINE_ID: Fixer = Fixer {
 fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     let Some(finding) = job.findings(MACHINE_ID.rules).next() else { return };
     let files = job.image.settings.iter().filter(|file| file.path.file_name() == b"machine-id");
+    let mut done = BTreeSet::new();
     for file in files.filter(|file| file.lines.iter().any(|line| is_id(&line.text))) {
-        one(job, draft, finding, file);
+        // one may be a link to the other
+        let real = job.guard.real(&file.path);
+        let names: Vec<&ImagePath> = job.image.tree.names_of(file.node).collect();
+        let lies = if names.contains(&&real) { Some(&&real) } else { names.first() };
+        let path = lies.map_or(&file.path, |name| *name).clone();
+        if done.insert((file.node, path.clone())) {
+            one(job, draft, finding, &path, file.node);
+        }
     }
 }
 
-fn one(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, file: &SettingFile) {
-    let node = file.node;
+fn one(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, path: &ImagePath, node: Node) {
     if let Some(no) = job.guard.fixes(node) {
         draft.refuse(finding, no.reason, no.hint);
         return;
     }
     let edits = if job.guard.is_base(node.layer) {
-        on_top(job, &file.path, node, None, Content::Text { text: String::new() })
+        on_top(job, path, node, None, Content::Text { text: String::new() })
     } else {
         Ok(vec![Edit::Truncate { member: job.member(node) }])
     };
@@ -42,7 +52,7 @@ fn one(job: &Job<'_>, draft: &mut Draft<'_>, finding: &Finding, file: &SettingFi
         Ok(edits) => draft.propose(Proposal {
             kind: Kind::Empty,
             findings: vec![finding],
-            path: file.path.to_string(),
+            path: path.to_string(),
             layer: Some(node.layer),
             before: "the id of a machine".into(),
             after: "an empty file".into(),
@@ -62,7 +72,7 @@ fn is_id(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{base, file, layered, planned};
+    use super::super::testing::{base, file, layered, link, planned};
     use crate::check::testing::settings;
     use crate::inventory::Inventory;
     use crate::tree::Node;
@@ -87,5 +97,23 @@ mod tests {
             planned(&with(1), &["leftovers"])[0],
             "machine-id-1 safe /etc/machine-id@0: the id of a machine: add etc/machine-id 0644 \"\""
         );
+    }
+
+    #[test]
+    fn a_link_to_the_other_stays_one() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let both = ["etc/machine-id", "var/lib/dbus/machine-id"];
+        let cases = [
+            (0, &both[..], "truncate 0"),
+            (1, &both[..], "add etc/machine-id 0644 \"\""),
+            (1, &both[1..], "add etc/machine-id 0644 \"\""),
+        ];
+        for (layers, found, expected) in cases {
+            let mut image =
+                layered(vec![vec![file("etc/machine-id", 33), link("var/lib/dbus/machine-id", "/etc/machine-id")]]);
+            image.settings = found.iter().map(|path| settings(path, id)).collect();
+            let planned = planned(&base(image, layers), &["leftovers"]);
+            assert_eq!(planned, [format!("machine-id-1 safe /etc/machine-id@0: the id of a machine: {expected}")]);
+        }
     }
 }

@@ -332,6 +332,7 @@ pub fn plan_findings(image: &Inventory, findings: &[&Finding], wishes: &Wishes) 
         turn = turn.saturating_add(1);
     }
     top::prune(image, &mut actions);
+    top::follow(&image.tree, &mut actions);
     user::without_accounts(image, &guard, &mut actions);
     // what was taken along meanwhile
     spans::fill(&known, guard.all_links(), &mut actions);
@@ -425,8 +426,10 @@ fn tell_nameless(image: &Inventory, findings: &[&Finding], wishes: &Wishes, refu
 /// An error if the plan is not of this image, or if an action needs another one that is not approved.
 pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes: &Wishes) -> Result<()> {
     let wrong = |what: String| Error::new(ErrorKind::Usage, what);
-    let guard = Guard::new(image, wishes);
     let fresh = plan_image(image, judged, wishes);
+    // whom the plan names is whom a flag named
+    let wishes = &Wishes { user: wishes.user.or(plan.user()), ..wishes.clone() };
+    let guard = Guard::new(image, wishes);
     names::restore(image, plan, &fresh).map_err(|why| {
         wrong(format!("the plan is of another image: {why}")).help("make it anew with `--dry-run --plan FILE`")
     })?;
@@ -470,6 +473,7 @@ pub fn ready(image: &Inventory, judged: &[Judged], plan: &mut ImagePlan, wishes:
         );
     }
     top::prune(image, &mut plan.actions);
+    top::follow(&image.tree, &mut plan.actions);
     user::without_accounts(image, &guard, &mut plan.actions);
     spans::from_scan(image, judged, guard.all_links(), plan);
     plan.expected = expected(image, guard.all_links(), &plan.actions);

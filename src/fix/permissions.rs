@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::check::meant_to_be_open;
 use crate::finding::Location;
 use crate::path::ImagePath;
 use crate::rebuild::{Content, Edit};
@@ -20,7 +21,7 @@ pub(super) static PERMISSIONS: Fixer = Fixer {
     does: "Takes the right to write off the others of a file (`o-w`), and gives a folder the sticky bit, so that everybody may \
            still put files there and nobody may take another's away; also below a folder that is found. The header is \
            changed in the layer that holds it; in a layer of the base, a copy on top has the other mode.",
-    never: "Never changes owners nor what packages brought below a folder that is found, and never takes rights from owner \
+    never: "Never changes owners nor what packages mean everybody to write, and never takes rights from owner \
             or group. A process that runs as another user than the file's owner can no longer write the file: that is why it \
             asks for a look.",
     plan,
@@ -28,6 +29,7 @@ pub(super) static PERMISSIONS: Fixer = Fixer {
 
 fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
     let mut done: BTreeSet<Node> = BTreeSet::new();
+    let meant = meant_to_be_open(job.image);
     for finding in job.findings(PERMISSIONS.rules) {
         let Location::File { path, .. } = &finding.location else { continue };
         let names: Vec<(ImagePath, Node)> = names_below(job, path);
@@ -53,8 +55,8 @@ fn plan(job: &Job<'_>, draft: &mut Draft<'_>) {
                         Some(No { reason, hint: "change it where the image is built".into() })
                     });
                 }
-                // what a package opens is as it should be, unless it is found itself
-                if !is_found || !is_named {
+                // what a package opens is as it should be, unless it would be found by itself
+                if !is_named || !is_found && meant.contains(&path) {
                     continue;
                 }
             }
@@ -190,14 +192,17 @@ mod tests {
             mode(folder("opt/x"), 0o777),
             mode(file("opt/x/f", 1), 0o666),
             mode(file("opt/x/g", 1), 0o666),
+            mode(folder("usr/lib/x"), 0o777),
+            mode(file("usr/lib/x/f", 1), 0o666),
             mode(file("usr/bin/tool", 1), 0o666),
             mode(hard_link("usr/a", "usr/bin/tool"), 0o666),
         ]])
-        .owning(&["opt/x/f", "usr/bin/tool"]);
+        .owning(&["opt/x/f", "usr/lib/x/f", "usr/bin/tool"]);
         assert_eq!(
             planned(&image, &["permissions"]),
             [
                 "permissions-1 review /opt/x@0: 0666, 0777, 2 files and folders: header 0 1777, header 2 0664",
+                "permissions-2 review /usr/lib/x@0: 0666, 0777, 2 files and folders: header 3 1777, header 4 0664",
                 "refused /usr/a: `/usr/a` is another name of a file of the package `of the system`",
             ]
         );

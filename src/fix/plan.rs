@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::RunAs;
 use super::conflict::{self, Contradiction};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -48,6 +49,9 @@ pub struct Plan {
     pub schema: String,
     /// What it was made from.
     pub input: Input,
+    /// Whether layers are left out that hold nothing any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drop_empty_layers: bool,
     /// One for each image, in the order of the input.
     pub images: Vec<ImagePlan>,
     /// What else a person should know.
@@ -285,6 +289,14 @@ impl ImagePlan {
         actions.filter(|action| action.safety != Safety::Never).for_each(|action| action.approved = true);
     }
 
+    /// The user that the image starts as from then on, where that is in numbers.
+    pub(super) fn user(&self) -> Option<RunAs> {
+        self.active().flat_map(|action| &action.edits.0).find_map(|edit| match edit {
+            Edit::SetConfig { pointer, value } if pointer == "/config/User" => value.as_str()?.parse().ok(),
+            _ => None,
+        })
+    }
+
     /// All that is done to the bytes, in a stable order, each thing once.
     pub fn edits(&self) -> Result<Edits> {
         conflict::merged(self.active()).map_err(|contradiction| contradiction.error())
@@ -295,7 +307,7 @@ impl Plan {
     /// A plan of images that were read from one place.
     pub fn new(reference: &str, source: &str, images: Vec<ImagePlan>) -> Self {
         let input = Input { reference: masked_path(&escape(reference)), source: source.to_owned() };
-        Self { schema: SCHEMA.to_owned(), input, images, notes: Vec::new() }
+        Self { schema: SCHEMA.to_owned(), input, drop_empty_layers: false, images, notes: Vec::new() }
     }
 
     /// The plan for an image.
@@ -344,7 +356,7 @@ impl Plan {
         self.images.iter().any(|image| image.active().next().is_some())
     }
 
-    /// SHA-256 of what the plan does, whoever proposed it: the schema, and for each image which it is and the edits of all actions
+    /// SHA-256 of what the plan does, whoever proposed it: the schema, whether emptied layers go, and for each image which it is and the edits of all actions
     /// that are carried out, each once, in the order of their texts. As JSON with sorted keys and no blanks.
     pub fn digest(&self) -> Result<Digest> {
         let defect = |e| Error::new(ErrorKind::Internal, "the plan cannot be written").because(e);
@@ -361,7 +373,8 @@ impl Plan {
             images.push(format!("{{\"edits\":[{edits}],\"image\":{}}}", of(serde_json::to_value(&image.image))?));
         }
         let schema = of(Ok(Value::String(self.schema.clone())))?;
-        let text = format!("{{\"images\":[{}],\"schema\":{schema}}}", images.join(","));
+        let drops = if self.drop_empty_layers { "\"drop_empty_layers\":true," } else { "" };
+        let text = format!("{{{drops}\"images\":[{}],\"schema\":{schema}}}", images.join(","));
         Ok(Digest::sha256(text.as_bytes()))
     }
 
@@ -506,6 +519,17 @@ pub(super) mod tests {
         let (refused, remains, expected) = (Vec::new(), Vec::new(), Expected::default());
         let plan = ImagePlan { image, actions, refused, remains, expected };
         Plan::new("a.tar", "docker-archive", vec![plan]).digest().expect("a digest").to_string()
+    }
+
+    #[test]
+    fn the_digest_says_whether_emptied_layers_go() {
+        let plan = Plan::new("a.tar", "docker-archive", Vec::new());
+        let dropping = Plan { drop_empty_layers: true, ..plan.clone() };
+        let digests = [&plan, &dropping].map(|plan| plan.digest().expect("a digest"));
+        assert_ne!(digests[0], digests[1]);
+        let text = dropping.to_json().expect("a plan");
+        assert_eq!(Plan::parse("p.json", text.as_bytes()).expect("a plan"), dropping);
+        assert!(!plan.to_json().expect("a plan").contains("drop_empty_layers"));
     }
 
     #[test]

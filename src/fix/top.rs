@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rebuild::{Edit, Edits};
-use crate::tree::{FileKind, Tree};
+use crate::tree::{FileKind, Node, Tree};
 
+use super::conflict::narrower;
 use super::guard::No;
 use super::heirs::dropped;
 use super::plan::Action;
@@ -48,6 +49,35 @@ pub(super) fn prune(image: &Inventory, actions: &mut Vec<Action>) {
         !action.edits.0.is_empty()
     });
 }
+
+/// Gives folders that come along the mode and owner that their members get, by their own action or by another that is carried
+/// out, where these are stored under other names, by way of links: by its name alone nothing tells that both are one.
+pub(super) fn follow(tree: &Tree, actions: &mut [Action]) {
+    let headers = |action: &Action| -> Vec<(Node, Header)> {
+        let header = |edit: &Edit| match edit {
+            Edit::SetHeader { member, mode, uid, gid } => Some((member.node(), (*mode, *uid, *gid))),
+            _ => None,
+        };
+        action.edits.0.iter().filter_map(header).collect()
+    };
+    let done: BTreeMap<Node, Header> = actions.iter().filter(|action| action.is_active()).flat_map(headers).collect();
+    for action in actions {
+        let own: BTreeMap<Node, Header> = headers(action).into_iter().collect();
+        for edit in &mut action.edits.0 {
+            let Edit::AddFolder { path, mode, uid, gid, .. } = edit else { continue };
+            let path = ImagePath::from(path.as_str());
+            let stored = tree.get(&path).filter(|node| tree.entry(*node).path != path);
+            let header = stored.and_then(|node| own.get(&node).or_else(|| done.get(&node)));
+            let Some((new_mode, new_uid, new_gid)) = header else { continue };
+            *mode = new_mode.map_or(*mode, |new| narrower(*mode, new));
+            *uid = new_uid.unwrap_or(*uid);
+            *gid = new_gid.unwrap_or(*gid);
+        }
+    }
+}
+
+/// A mode and an owner, each where it changes.
+type Header = (Option<u32>, Option<u32>, Option<u32>);
 
 /// Leaves of the folders that come along as they are those that something lies below.
 pub(super) fn leave_needed(tree: &Tree, edits: &mut Vec<Edit>) {
@@ -121,7 +151,7 @@ fn loses(tree: &Tree, folder: &ImagePath) -> Option<No> {
 #[cfg(test)]
 mod tests {
     use super::super::Wishes;
-    use super::super::testing::{base, file, folder, hard_link, layered, mode, plan, planned, shown};
+    use super::super::testing::{base, file, folder, hard_link, layered, link, mode, plan, planned, shown};
     use crate::inventory::Inventory;
     use crate::policy::Glob;
     use crate::tree::FileEntry;
@@ -167,6 +197,28 @@ mod tests {
                 "permissions-1 review+ /srv/x@0: 0777: add srv/ 0755 0:0, add srv/x/ 1777 0:0",
                 "remove-1 safe srv/y@0: 1 file (1 B): drop 2",
             ]
+        );
+    }
+
+    #[test]
+    fn a_folder_that_comes_along_gets_what_its_member_gets_by_another_name() {
+        let image = base(
+            layered(vec![
+                vec![
+                    folder("usr"),
+                    folder("usr/lib"),
+                    link("lib", "usr/lib"),
+                    folder("usr/lib/foo"),
+                    mode(file("usr/lib/foo/a", 1), 0o666),
+                ],
+                vec![mode(folder("lib/foo"), 0o777), file("lib/foo/z", 1)],
+            ]),
+            1,
+        );
+        assert_eq!(
+            planned(&image, &["permissions"]),
+            ["permissions-1 review /usr/lib/foo: 0666, 0777, 2 files and folders: header 0 1777, add usr/ 0755 0:0, \
+                 add usr/lib/ 0755 0:0, add usr/lib/foo/ 1777 0:0, add usr/lib/foo/a 0664 copy",]
         );
     }
 

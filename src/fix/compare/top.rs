@@ -168,17 +168,18 @@ mod tests {
     }
 
     /// Contents as a rebuild reads them.
-    fn read(member: &Member) -> Result<Vec<u8>> {
-        Ok(match member.member {
+    fn read(member: &Member) -> Vec<u8> {
+        match member.member {
             0 => b"root::0:0::/:/bin/sh\nweb:x:7:7::/:".to_vec(),
             1 => b"A=1\nTOKEN=********\n".to_vec(),
             _ => Vec::new(),
-        })
+        }
     }
 
     fn written(edits: &Edits) -> Vec<u8> {
         let (own, mut out): (Vec<&Edit>, _) = (edits.0.iter().filter(|edit| edit.is_on_top()).collect(), Vec::new());
-        top_layer(&own, &mut read, Encoding::Gzip { level: 6 }, &mut out).expect("writes to memory");
+        top_layer(&own, &mut |member: &Member| Ok(read(member)), Encoding::Gzip { level: 6 }, &mut out)
+            .expect("writes to memory");
         out
     }
 
