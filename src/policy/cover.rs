@@ -6,7 +6,7 @@ use std::cell::LazyCell;
 use super::file::vocabulary::platforms;
 use super::file::word::FLAWS;
 use super::inclusion::{Comparing, cover};
-use super::notes::wrong_place;
+use super::notes::{takes_config, wrong_place};
 use super::pattern::{Bound, Glob};
 use super::selector::{Named, ORIGINS, Selector, VISIBILITIES, any, is_platform, is_rule};
 use super::{RULES, When};
@@ -28,29 +28,59 @@ const PURLS: &[&str] =
 impl Selector {
     /// Whether it surely selects everything that `other` selects; `known` are all rules that findings may have.
     pub(super) fn covers(&self, other: &Self, known: &Comparing<'_>) -> bool {
+        let words = self.words().saturating_add(other.words()).saturating_add(COMPARISON);
+        if !known.take(1) || self.is_of_other_flaws(other) || !known.take(words) {
+            return false;
+        }
         // what has an age of its fix is fixable
         let is_fixable = other.fixable.or((!other.fix_ages.is_empty()).then_some(true));
-        known.take(COMPARISON)
-            && over(&self.severities, &other.severities, &Severity::ALL)
+        over(&self.severities, &other.severities, &Severity::ALL)
             && over(&self.confidences, &other.confidences, &Confidence::ALL)
             && (self.fixable.is_none() || self.fixable == is_fixable)
             && (self.exploited.is_none() || self.exploited == other.exploited)
-            && within(&self.ages, &other.ages)
-            && within(&self.fix_ages, &other.fix_ages)
-            && within(&self.scores, &other.scores)
-            && within(&self.likelihoods, &other.likelihoods)
-            && among(&self.origins, &other.origins, &ORIGINS)
-            && among(&self.visibilities, &other.visibilities, &VISIBILITIES)
+            && within(&self.ages, &other.ages, known)
+            && within(&self.fix_ages, &other.fix_ages, known)
+            && within(&self.scores, &other.scores, known)
+            && within(&self.likelihoods, &other.likelihoods, known)
+            && among(&self.origins, &other.origins, &ORIGINS, known)
+            && among(&self.visibilities, &other.visibilities, &VISIBILITIES, known)
             && taken(&self.paths, &other.paths, known)
-            && taken(&self.subjects, &other.subjects, known)
+            && (take_all(&self.subjects, known) || taken(&self.subjects, &other.subjects, known))
             && taken(&self.purls, &other.purls, known)
-            && among(&self.ecosystems, &other.ecosystems, &[])
+            && among(&self.ecosystems, &other.ecosystems, &[], known)
             && taken(&self.licences, &other.licences, known)
-            && taken(&self.images, &other.images, known)
+            && (take_all(&self.images, known) || taken(&self.images, &other.images, known))
             && taken(&self.platforms, &other.platforms, known)
-            && among(&self.fingerprints, &other.fingerprints, &[])
+            && among(&self.fingerprints, &other.fingerprints, &[], known)
             // last: it looks at all rules
             && self.covers_rules(other, known)
+    }
+
+    /// Whether it names one flaw alone, and `other` another one or none: nearly all pairs of rules of a long list are so.
+    pub(super) fn is_of_other_flaws(&self, other: &Self) -> bool {
+        match (self.rules.as_slice(), other.rules.as_slice()) {
+            ([Named::Flaw(own)], [Named::Flaw(other)]) => own.is_literal() && other.is_literal() && own != other,
+            ([Named::Flaw(_)], [] | [Named::Rule(_)]) => true,
+            _ => false,
+        }
+    }
+
+    /// How many words its conditions have of which there are few.
+    fn words(&self) -> usize {
+        let severe = self.severities.len().saturating_add(self.confidences.len());
+        severe.saturating_add(self.origins.len()).saturating_add(self.visibilities.len())
+    }
+
+    /// Steps that it takes to copy it.
+    pub(super) fn weight(&self) -> usize {
+        let globs = [&self.paths, &self.subjects, &self.purls, &self.licences, &self.images, &self.platforms];
+        let rules = self.rules.iter().map(Named::glob);
+        let weight = |glob: &Glob| glob.length().saturating_add(glob.width().saturating_mul(COMPARISON));
+        let globs = globs.into_iter().flatten().chain(rules).map(weight).fold(0, usize::saturating_add);
+        let texts = [&self.families, &self.ecosystems, &self.fingerprints].map(Vec::len);
+        let bounds = [self.ages.len(), self.fix_ages.len(), self.scores.len(), self.likelihoods.len(), self.words()];
+        let others = texts.into_iter().chain(bounds).fold(COMPARISON, usize::saturating_add);
+        globs.saturating_add(others)
     }
 
     /// As [`Self::covers`], of rule and family alone.
@@ -61,29 +91,31 @@ impl Selector {
         if known.is_empty() {
             return self.rules == other.rules && self.families == other.families;
         }
+        if !known.take(self.rules.len().saturating_add(other.rules.len())) {
+            return false;
+        }
         let flaw = |named: &'_ Named| matches!(named, Named::Flaw(_));
         let wide: Vec<&Glob> = self.rules.iter().filter(|named| flaw(named)).map(Named::glob).collect();
         let narrow = || other.rules.iter().filter(|named| flaw(named)).map(Named::glob);
         let takes_flaws = LazyCell::new(|| narrow().all(|narrow| cover(&wide, narrow, known)));
         // most rules that name flaws name others: that is told at once
         let names_flaws_alone = !self.rules.is_empty() && self.rules.len() == wide.len();
-        let names = self.rules.len().max(other.rules.len()).max(1);
-        if (names_flaws_alone && !*takes_flaws) || !known.take(known.len().saturating_mul(names)) {
+        if (names_flaws_alone && !*takes_flaws) || !known.take(self.steps_of_rules(other, known)) {
             return false;
         }
-        // what is malicious has other ids
-        let is_cve = |named: &Named| matches!(named, Named::Flaw(glob) if glob.as_str().starts_with("CVE-"));
-        let may_select = |rule: &Rule| {
-            let is_flaw_alone = !other.selects_all_of(rule) && rule.id != "package/vulnerable";
-            other.may_select(rule)
-                && !(is_flaw_alone && other.rules.iter().filter(|named| matches!(named, Named::Flaw(_))).all(is_cve))
-        };
-        known.iter().chain(RULES.iter()).filter(|rule| may_select(rule)).all(|rule| {
+        // whatever is said of a package may go by the ids of flaws: what is malicious or unsound, too
+        known.iter().chain(RULES.iter()).filter(|rule| other.may_select(rule)).all(|rule| {
             if self.selects_all_of(rule) {
                 return true;
             }
             self.may_select(rule) && !other.selects_all_of(rule) && *takes_flaws
         })
+    }
+
+    /// Steps that it takes to ask for each rule whether one of both selects it.
+    fn steps_of_rules(&self, other: &Self, known: &Comparing<'_>) -> usize {
+        let names = |one: &Self| one.rules.len().saturating_add(one.families.len());
+        known.len().saturating_mul(names(self).max(names(other)).max(1))
     }
 
     /// Whether the conditions on rule and family hold for every finding of the rule.
@@ -174,52 +206,98 @@ fn names_package(glob: &Glob) -> bool {
     names.next().is_some() || (!is_distribution && !kind.starts_with("pkg:") && path.len() > FEWEST)
 }
 
-/// Whether a finding may be that both select: `false` only where that can be told of the words of both.
+/// Whether a finding may be that both select: `false` only where that can be told of the words of both. The rules of findings
+/// are not asked: see [`Reach`].
 pub(super) fn may_meet(one: &Selector, other: &Selector, known: &Comparing<'_>) -> bool {
     let fits = |one: Option<bool>, other: Option<bool>| one.is_none() || other.is_none() || one == other;
-    both(&one.severities, &other.severities, &Severity::ALL)
-        && both(&one.confidences, &other.confidences, &Confidence::ALL)
+    let may_look = |steps: usize| may_look(steps, known);
+    let platforms_of_both = one.platforms.len().saturating_mul(other.platforms.len());
+    (!may_look(one.words().saturating_add(other.words()))
+        || (both(&one.severities, &other.severities, &Severity::ALL)
+            && both(&one.confidences, &other.confidences, &Confidence::ALL)
+            && share(&one.origins, &other.origins, known)
+            && share(&one.visibilities, &other.visibilities, known)))
         && fits(one.fixable, other.fixable)
         && fits(one.exploited, other.exploited)
         && fits(one.fixable, (!other.fix_ages.is_empty()).then_some(true))
         && fits(other.fixable, (!one.fix_ages.is_empty()).then_some(true))
-        && overlap(&one.scores, &other.scores)
-        && overlap(&one.likelihoods, &other.likelihoods)
-        && overlap(&one.ages, &other.ages)
-        && overlap(&one.fix_ages, &other.fix_ages)
-        && kinds_fit(one, other)
-        && kinds_fit(other, one)
-        && share(&one.origins, &other.origins)
-        && share(&one.visibilities, &other.visibilities)
-        && share(&one.ecosystems, &other.ecosystems)
-        && share(&one.fingerprints, &other.fingerprints)
+        && overlap(&one.scores, &other.scores, known)
+        && overlap(&one.likelihoods, &other.likelihoods, known)
+        && overlap(&one.ages, &other.ages, known)
+        && overlap(&one.fix_ages, &other.fix_ages, known)
+        && kinds_fit(one, other, known)
+        && kinds_fit(other, one, known)
+        && share(&one.ecosystems, &other.ecosystems, known)
+        && share(&one.fingerprints, &other.fingerprints, known)
         && touch(&one.paths, &other.paths, known)
         && touch(&one.purls, &other.purls, known)
         && (touch(&one.subjects, &other.subjects, known) || may_be_one_flaw(one, other, known))
-        && meet_on_platform(&one.platforms, &other.platforms)
-        && (known.is_empty()
-            || known.iter().chain(RULES.iter()).any(|rule| {
-                let lies = |selector| wrong_place(selector, rule.lies_in()).is_none();
-                one.may_select(rule) && other.may_select(rule) && lies(one) && lies(other)
-            }))
+        && (platforms_of_both == 0
+            || !may_look(platforms_of_both.saturating_mul(platforms().len()))
+            || meet_on_platform(&one.platforms, &other.platforms))
+}
+
+/// Whether so much may be looked at: few things always are.
+fn may_look(steps: usize, known: &Comparing<'_>) -> bool {
+    known.take(steps) || steps <= COMPARISON
+}
+
+/// The rules whose findings a selector may select, a bit for each.
+pub(super) struct Reach(Vec<u64>);
+
+impl Reach {
+    /// Those of a selector: of rules that it may select those whose findings lie where it looks for them. Where that takes
+    /// too long, all.
+    pub(super) fn of(selector: &Selector, known: &Comparing<'_>) -> Self {
+        let may_ask = known.take(selector.steps_of_rules(selector, known).saturating_add(selector.paths.len()));
+        let takes_config = LazyCell::new(|| takes_config(selector));
+        let lies = |rule: &Rule| wrong_place(selector, rule.lies_in(), || *takes_config).is_none();
+        Self::where_it_holds(known, |rule| !may_ask || (selector.may_select(rule) && lies(rule)))
+    }
+
+    /// All rules for which this holds.
+    pub(super) fn where_it_holds(known: &Comparing<'_>, holds: impl Fn(&Rule) -> bool) -> Self {
+        let rules: Vec<&'static Rule> = known.iter().chain(RULES.iter()).copied().collect();
+        let bits =
+            |rules: &[&'static Rule]| rules.iter().rev().fold(0_u64, |bits, rule| (bits << 1) | u64::from(holds(rule)));
+        Self(rules.chunks(64).map(bits).collect())
+    }
+
+    /// Whether all its rules are of the other, too.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(one, other)| one & !other == 0)
+    }
+
+    /// Whether some rule is of both.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(one, other)| one & other != 0)
+    }
+
+    /// Whether some rule is of all three.
+    pub(super) fn meets_among(&self, other: &Self, among: &Self) -> bool {
+        self.0.iter().zip(&other.0).zip(&among.0).any(|((one, other), among)| one & other & among != 0)
+    }
 }
 
 /// Whether some value is within bounds of both: no two of them lie wholly apart.
-fn overlap<T: PartialOrd>(one: &[Bound<T>], other: &[Bound<T>]) -> bool {
+fn overlap<T: PartialOrd>(one: &[Bound<T>], other: &[Bound<T>], known: &Comparing<'_>) -> bool {
     let meets = |one: &Bound<T>| other.iter().any(|other| one.meets(other));
-    one.is_empty() || other.is_empty() || one.iter().any(meets)
+    let pairs = one.len().saturating_mul(other.len());
+    pairs == 0 || !may_look(pairs, known) || one.iter().any(meets)
 }
 
 /// Whether a package of the types that one names may be of the ecosystems that the other does.
-fn kinds_fit(one: &Selector, other: &Selector) -> bool {
+fn kinds_fit(one: &Selector, other: &Selector, known: &Comparing<'_>) -> bool {
     let kind = |glob: &'_ Glob| {
         let (kind, _) = glob.as_str().strip_prefix("pkg:")?.split_once('/')?;
         (!kind.contains(['*', '?'])).then(|| kind.to_owned())
     };
+    let pairs = one.purls.len().saturating_mul(other.ecosystems.len());
+    if pairs == 0 || !may_look(pairs, known) {
+        return true;
+    }
     let kinds: Option<Vec<String>> = one.purls.iter().map(kind).collect();
-    one.purls.is_empty()
-        || other.ecosystems.is_empty()
-        || kinds.is_none_or(|kinds| kinds.iter().any(|kind| other.ecosystems.contains(kind)))
+    kinds.is_none_or(|kinds| kinds.iter().any(|kind| other.ecosystems.contains(kind)))
 }
 
 /// A selector of what both select, and perhaps of more.
@@ -259,16 +337,19 @@ fn both<T: PartialOrd>(one: &[Bound<T>], other: &[Bound<T>], all: &[T]) -> bool 
 }
 
 /// Whether they have a word in common; without words, all are meant.
-fn share<T: PartialEq>(one: &[T], other: &[T]) -> bool {
-    one.is_empty() || other.is_empty() || one.iter().any(|word| other.contains(word))
+fn share<T: PartialEq>(one: &[T], other: &[T], known: &Comparing<'_>) -> bool {
+    let pairs = one.len().saturating_mul(other.len());
+    pairs == 0 || !may_look(pairs, known) || one.iter().any(|word| other.contains(word))
 }
 
 /// Whether some text may be taken by both: patterns of which one begins as the other cannot have none.
 fn touch(one: &[Glob], other: &[Glob], comparing: &Comparing<'_>) -> bool {
     let meets = |one: &Glob| other.iter().any(|other| one.beginnings().any(|start| other.may_begin_with(start)));
-    let pairs = one.len().saturating_mul(other.len());
-    // few are always looked at
-    pairs == 0 || (!comparing.take(pairs) && pairs > COMPARISON) || one.iter().any(meets)
+    let texts = |globs: &[Glob]| globs.iter().map(Glob::width).fold(0, usize::saturating_add);
+    one.is_empty()
+        || other.is_empty()
+        || !may_look(texts(one).saturating_mul(texts(other)), comparing)
+        || one.iter().any(meets)
 }
 
 /// Whether a flaw may have ids of which each takes one: it goes by several, each of another list.
@@ -279,6 +360,11 @@ fn may_be_one_flaw(one: &Selector, other: &Selector, known: &Comparing<'_>) -> b
         let takes = |start: &&&str| selector.subjects.iter().any(|glob| glob.may_begin_with(start));
         FLAWS.iter().filter(takes).copied().collect()
     };
+    let subjects = one.subjects.len().saturating_add(other.subjects.len());
+    let steps = subjects.saturating_mul(FLAWS.len()).saturating_add(one.steps_of_rules(other, known));
+    if !known.take(steps) {
+        return true;
+    }
     let (one_lists, other_lists) = (lists(one), lists(other));
     one_lists.iter().any(|list| other_lists.iter().any(|other| other != list))
         && (known.is_empty() || known.iter().any(is_of_both))
@@ -296,14 +382,21 @@ fn over<T: PartialOrd>(wide: &[Bound<T>], narrow: &[Bound<T>], all: &[T]) -> boo
 }
 
 /// As [`over`], for values without number.
-fn within<T: PartialOrd>(wide: &[Bound<T>], narrow: &[Bound<T>]) -> bool {
-    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|narrow| wide.iter().any(|wide| wide.covers(narrow))))
+fn within<T: PartialOrd>(wide: &[Bound<T>], narrow: &[Bound<T>], known: &Comparing<'_>) -> bool {
+    let is_in = |narrow: &Bound<T>| known.take(wide.len()) && wide.iter().any(|wide| wide.covers(narrow));
+    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(is_in))
 }
 
 /// Whether each of `narrow` is among `wide`, where none is all of them, and `all` too.
-fn among<T: PartialEq>(wide: &[T], narrow: &[T], all: &[T]) -> bool {
-    let has = |values: &[T]| !values.is_empty() && values.iter().all(|value| wide.contains(value));
+fn among<T: PartialEq>(wide: &[T], narrow: &[T], all: &[T], known: &Comparing<'_>) -> bool {
+    let is_in = |value: &T| known.take(wide.len()) && wide.contains(value);
+    let has = |values: &[T]| !values.is_empty() && values.iter().all(is_in);
     wide.is_empty() || has(narrow) || has(all)
+}
+
+/// Whether one of them takes whatever there is, so that nothing must be named beside it: what all findings have, as a subject.
+fn take_all(wide: &[Glob], comparing: &Comparing<'_>) -> bool {
+    comparing.take(wide.len()) && wide.iter().any(Glob::takes_all)
 }
 
 /// Whether all that `narrow` take is taken by `wide`.

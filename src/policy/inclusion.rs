@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Deref;
+use std::rc::Rc;
 
 use super::pattern::{Glob, Token, reach, step};
 use crate::rule::Rule;
@@ -12,13 +13,17 @@ use crate::rule::Rule;
 /// Signs that one comparison looks at; for what would take more, the answer is no.
 const MOST_STEPS: usize = 1_000_000;
 
-/// What all comparisons of one kind look at together: a second.
-const MOST_OF_ALL: usize = 100_000_000;
+/// What all comparisons of one kind look at together: a third of a second.
+const MOST_OF_ALL: usize = 40_000_000;
+
+/// Steps in which one sign of a pattern is got ready to be walked.
+const TO_READY: usize = 8;
 
 /// What selectors are compared by: all rules that findings may have, and how much may still be looked at.
 pub(super) struct Comparing<'a> {
     known: &'a [&'static Rule],
     left: Cell<usize>,
+    is_cut: Cell<bool>,
 }
 
 impl<'a> Comparing<'a> {
@@ -28,7 +33,7 @@ impl<'a> Comparing<'a> {
 
     /// The same with other bounds.
     pub(super) fn at_most(known: &'a [&'static Rule], steps: usize) -> Self {
-        Self { known, left: Cell::new(steps) }
+        Self { known, left: Cell::new(steps), is_cut: Cell::new(false) }
     }
 
     /// Whether so many steps may still be taken, which they then are.
@@ -41,6 +46,16 @@ impl<'a> Comparing<'a> {
     /// Whether no more is compared: what is asked from now on is answered by no.
     pub(super) fn is_spent(&self) -> bool {
         self.left.get() == 0
+    }
+
+    /// Says that something was not looked at to its end.
+    pub(super) fn cut(&self) {
+        self.is_cut.set(true);
+    }
+
+    /// Whether there may be more than what was found.
+    pub(super) fn is_short(&self) -> bool {
+        self.is_spent() || self.is_cut.get()
     }
 }
 
@@ -55,7 +70,7 @@ impl Deref for Comparing<'_> {
 /// Whether one of `wide` takes each text that `narrow` takes. All are over the same kind of text.
 pub(super) fn cover(wide: &[impl Borrow<Glob>], narrow: &Glob, comparing: &Comparing<'_>) -> bool {
     let takes = |text: &str| {
-        let is_taken = |wide: &Glob| comparing.take(wide.steps(text)) && wide.is_match(text);
+        let is_taken = |wide: &Glob| wide.is_match_within(text, |steps| comparing.take(steps));
         wide.iter().any(|wide| is_taken(wide.borrow()))
     };
     if narrow.is_literal() {
@@ -68,35 +83,55 @@ pub(super) fn cover(wide: &[impl Borrow<Glob>], narrow: &Glob, comparing: &Compa
     if narrow.tokens().filter_map(|tokens| shortest(&tokens)).any(|text| !takes(&text)) {
         return false;
     }
+    if !comparing.take(wide.len()) {
+        return false;
+    }
+    let length = wide.iter().map(|wide| wide.borrow().length()).fold(0, usize::saturating_add);
+    if length > MOST_STEPS {
+        comparing.cut();
+        return false;
+    }
+    if !comparing.take(length.saturating_mul(TO_READY)) {
+        return false;
+    }
     let wide: Vec<Vec<Token>> = wide.iter().flat_map(|wide| wide.borrow().tokens()).collect();
     let mut left = MOST_STEPS;
     narrow.tokens().all(|narrow| take(&wide, &narrow, &mut left, comparing))
 }
 
 fn take(wide: &[Vec<Token>], narrow: &[Token], left: &mut usize, comparing: &Comparing<'_>) -> bool {
+    // a mark for each place in a wide pattern, and for its end
+    let ends = |tokens: &Vec<Token>| tokens.len().saturating_add(1);
+    let size = wide.iter().map(ends).fold(narrow.len(), usize::saturating_add);
+    if !comparing.take(size.saturating_mul(TO_READY)) {
+        return false;
+    }
     let characters = characters(wide.iter().flatten().chain(narrow));
-    let ends = |tokens: &[Token], place: usize| {
+    let begin = |tokens: &[Token]| {
         let mut places = vec![false; tokens.len().saturating_add(1)];
-        reach(tokens, &mut places, place);
+        reach(tokens, &mut places, 0);
         places
     };
-    let size = wide.iter().map(Vec::len).sum::<usize>().saturating_add(narrow.len());
-    // a place in the narrow pattern, with the places in the wide ones that the same text leads to
-    let begin: Vec<Vec<bool>> = wide.iter().map(|tokens| ends(tokens, 0)).collect();
-    let mut open: Vec<(usize, Vec<Vec<bool>>)> = Vec::new();
+    // a place in the narrow pattern, with the places in the wide ones, one behind the other, that the same text leads to
+    let mut open: Vec<(usize, Rc<[bool]>)> = Vec::new();
     let mut known = HashSet::new();
-    let mut add = |places: &[bool], in_wide: &[Vec<bool>], open: &mut Vec<(usize, Vec<Vec<bool>>)>| {
+    let mut add = |places: &[bool], in_wide: &Rc<[bool]>, open: &mut Vec<(usize, Rc<[bool]>)>| {
         for (place, _) in places.iter().enumerate().filter(|(_, is_there)| **is_there) {
-            if known.insert((place, in_wide.to_vec())) {
-                open.push((place, in_wide.to_vec()));
+            if known.insert((place, Rc::clone(in_wide))) {
+                open.push((place, Rc::clone(in_wide)));
             }
         }
     };
-    add(&ends(narrow, 0), &begin, &mut open);
+    let in_wide: Vec<bool> = wide.iter().flat_map(|tokens| begin(tokens)).collect();
+    add(&begin(narrow), &in_wide.into(), &mut open);
     while let Some((place, in_wide)) = open.pop() {
-        let is_taken = in_wide.iter().any(|places| places.last() == Some(&true));
         if place == narrow.len() {
-            if !is_taken {
+            let mut end = 0_usize;
+            let is_end = |tokens: &Vec<Token>| {
+                end = end.saturating_add(ends(tokens));
+                in_wide.get(end.saturating_sub(1)) == Some(&true)
+            };
+            if !wide.iter().any(is_end) {
                 return false;
             }
             continue;
@@ -111,17 +146,28 @@ fn take(wide: &[Vec<Token>], narrow: &[Token], left: &mut usize, comparing: &Com
             _ => characters.as_slice(),
         };
         for c in characters {
-            let Some(rest) = left.checked_sub(size).filter(|_| comparing.take(size)) else { return false };
+            let Some(rest) = left.checked_sub(size) else {
+                comparing.cut();
+                return false;
+            };
+            if !comparing.take(size) {
+                return false;
+            }
             *left = rest;
             let mut next = vec![false; here.len()];
             if !step(narrow, &here, *c, &mut next) {
                 continue;
             }
-            let mut next_in_wide = in_wide.clone();
-            for (tokens, (from, to)) in wide.iter().zip(in_wide.iter().zip(&mut next_in_wide)) {
-                step(tokens, from, *c, to);
+            let mut next_in_wide = vec![false; in_wide.len()];
+            let (mut from, mut to) = (&in_wide[..], &mut next_in_wide[..]);
+            for tokens in wide {
+                let own = from.split_at_checked(ends(tokens));
+                let of_next = std::mem::take(&mut to).split_at_mut_checked(ends(tokens));
+                let Some((own, of_next)) = own.zip(of_next) else { break };
+                step(tokens, own.0, *c, of_next.0);
+                (from, to) = (own.1, of_next.1);
             }
-            add(&next, &next_in_wide, &mut open);
+            add(&next, &next_in_wide.into(), &mut open);
         }
     }
     true

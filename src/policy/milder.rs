@@ -1,21 +1,24 @@
 //! Where a policy lets through what the policies before it fail on: `careen policy check` tells each such rule and value.
 
-use super::cover::{may_meet, meeting};
+use std::collections::BTreeMap;
+
+use super::cover::{Reach, may_meet, meeting};
 use super::edition::EDITIONS;
 use super::inclusion::{Comparing, cover};
 use super::requirement::Requirements;
 use super::requirement::fix::RunAs;
+use super::requirement::licences::KINDS;
 use super::requirement::require::Labels;
 use super::requirement::waivers::DEFAULT_NEEDS;
 use super::selector::{Named, Selector, any, may_have_day};
-use super::{Action, DEFAULT_PRESET, Glob, IMAGE_CONDITION, Policy, PolicyRule, RULES, Scope};
+use super::{Action, DEFAULT_PRESET, Glob, IMAGE_CONDITION, Policy, PolicyRule, Scope};
 use crate::rule::{Rule, Severity};
 
 /// Rules of one policy that a note names.
 const MOST_NAMED: usize = 3;
 
-/// Pairs of rules that are looked at: beyond, no more is told.
-const MOST_COMPARED: usize = 2_000_000;
+/// Pairs of rules that are looked at: the mildest rules come first, and that there may be more is told.
+const MOST_COMPARED: usize = 20_000_000;
 
 /// A rule of an earlier policy that fails, or something else of it that does.
 struct Failing<'a> {
@@ -25,38 +28,62 @@ struct Failing<'a> {
     is_gap: bool,
     /// The last rule of the later policy that decides wherever this one would.
     replaced_by: Option<usize>,
+    /// The rules that it is about.
+    reach: Reach,
 }
 
 /// Rules that may decide where an earlier policy fails, and are milder: a note for each. Where no more may be compared, what
 /// could make it milder is told.
 pub(super) fn rules(policy: &Policy, before: &[Policy], known: &Comparing<'_>) -> Vec<String> {
     let demands = demands(before);
-    let failing = failing(policy, before, &demands, &Comparing::of(known));
-    let mut notes = Vec::new();
+    let still = Comparing::of(known);
+    let failing = failing(policy, before, &demands, &still);
+    if still.is_short() {
+        known.cut();
+    }
+    let kinds = Kinds {
+        graded: Reach::where_it_holds(known, |rule| !rule.is_gap),
+        dated: Reach::where_it_holds(known, may_have_day),
+        slight: Reach::where_it_holds(known, may_be_info),
+    };
+    let mut order: Vec<(usize, &PolicyRule)> = policy.rules.iter().enumerate().collect();
+    order.retain(|(_, rule)| !rule.judges_image());
+    order.sort_by_key(|(_, rule)| rule.action);
+    let mut notes: Vec<(usize, String)> = Vec::new();
     let mut left = MOST_COMPARED;
-    for (number, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| !rule.judges_image()) {
-        if notes.len() > super::notes::MOST_NOTES || left == 0 {
+    for (number, rule) in order {
+        if notes.len() > super::notes::MOST_NOTES || failing.is_empty() {
             break;
         }
-        left = left.saturating_sub(failing.len());
+        let Some(rest) = left.checked_sub(failing.len()) else {
+            known.cut();
+            break;
+        };
+        left = rest;
         let later = policy.rules.get(number.saturating_add(1)..).unwrap_or_default();
-        let later = later.get(..later.len().min(super::notes::MOST_AFTER)).unwrap_or_default();
         let never_holds = rule.when.as_ref().and_then(super::When::constant).is_some_and(|said| said == Ok(false));
         if never_holds || takes_away(rule.unless.as_ref(), &rule.selector, known) {
             continue;
         }
+        let reach = Reach::of(&rule.selector, known);
         let is_met = |one: &&Failing<'_>| {
             // of several of the policy the last has the say
             one.replaced_by.is_none_or(|last| last <= number)
-                && one.is_milder(rule, known)
+                && (known.is_empty() || one.reach.meets(&reach))
+                && one.is_milder(rule, &reach, &kinds, known)
                 && may_meet(&rule.selector, &one.rule.selector, known)
                 && !takes_away(rule.unless.as_ref(), &one.rule.selector, known)
                 && !takes_away(one.rule.unless.as_ref(), &rule.selector, known)
         };
         let mut met: Vec<&Failing<'_>> = failing.iter().filter(is_met).collect();
+        let weight = rule.selector.weight();
         met.retain(|one| {
-            let both = meeting(&rule.selector, &one.rule.selector);
-            !later.iter().any(|later| takes_place(later, &both, known))
+            let both = known
+                .take(weight.saturating_add(one.rule.selector.weight()))
+                .then(|| meeting(&rule.selector, &one.rule.selector));
+            !both.is_some_and(|both| {
+                later.iter().take_while(|_| !known.is_spent()).any(|later| takes_place(later, &both, known))
+            })
         });
         let Some(first) = met.first() else { continue };
         let is_whole = met.iter().all(|one| takes_place(rule, &one.rule.selector, known));
@@ -67,20 +94,32 @@ pub(super) fn rules(policy: &Policy, before: &[Policy], known: &Comparing<'_>) -
         };
         let takes = if is_whole { "takes" } else { "may take" };
         let instead = match (rule.action, rule.grace) {
-            (Action::Fail, Some(grace)) if met.iter().any(|one| one.waits_less(rule, known)) => {
+            (Action::Fail, Some(grace)) if met.iter().any(|one| one.waits_less(rule, &reach, &kinds, known)) => {
                 format!("lets it wait for {grace}")
             }
             (Action::Fail, _) => "leaves out what is of severity `info`, unless it names that or the rule".to_owned(),
             (action, _) => format!("says `{}`", action.as_str()),
         };
-        notes.push(format!(
+        let note = format!(
             "the rule in `{}`{all} {takes} the place of {}: that says `{}`, this {instead}",
             rule.place,
             named(&met),
             first.rule.action.as_str(),
-        ));
+        );
+        notes.push((number, note));
     }
-    notes
+    notes.sort_by_key(|(number, _)| *number);
+    notes.into_iter().map(|(_, note)| note).collect()
+}
+
+/// Kinds of rules on which it depends whether another is milder.
+struct Kinds {
+    /// Their findings say more than that something could not be judged.
+    graded: Reach,
+    /// Their findings may have a day on which they became known.
+    dated: Reach,
+    /// Their findings may be of severity info.
+    slight: Reach,
 }
 
 /// What in a policy fails besides its rules.
@@ -145,12 +184,14 @@ fn failing<'a>(
         let demands = demands.iter().filter(|demand| demand.policy == number);
         let demands = demands.map(|demand| (demand.rules_before, &demand.rule, demand.is_gap));
         for (at, rule, is_gap) in rules.chain(demands) {
-            let mut after = other.rules.iter().skip(at).chain(between());
+            let mut after = other.rules.iter().skip(at).chain(between()).take_while(|_| !known.is_spent());
             if after.any(|later| takes_place(later, &rule.selector, known)) {
                 continue;
             }
-            let replaced_by = policy.rules.iter().rposition(|later| takes_place(later, &rule.selector, known));
-            failing.push(Failing { policy: other, rule, is_gap, replaced_by });
+            let mut last = policy.rules.iter().enumerate().rev().take_while(|_| !known.is_spent());
+            let replaced_by = last.find(|(_, later)| takes_place(later, &rule.selector, known));
+            let reach = Reach::of(&rule.selector, known);
+            failing.push(Failing { policy: other, rule, is_gap, replaced_by: replaced_by.map(|(at, _)| at), reach });
         }
     }
     failing
@@ -158,16 +199,17 @@ fn failing<'a>(
 
 /// Rules that judge the image by the condition of an earlier policy, and are milder: a note for each.
 pub(super) fn conditions(policy: &Policy, before: &[Policy]) -> Vec<String> {
-    let note = |(number, rule): (usize, &PolicyRule)| {
-        let condition = rule.image_condition()?;
-        let mut later = policy.rules.iter().skip(number.saturating_add(1));
-        if later.any(|later| later.image_condition().as_ref() == Some(&condition)) {
-            return None;
-        }
-        let (other, earlier) = before.iter().rev().find_map(|other| {
-            let same = |one: &&PolicyRule| one.image_condition().as_ref() == Some(&condition);
-            Some((other, other.rules.iter().rev().find(same)?))
-        })?;
+    // of several with one condition the last decides
+    let rules = policy.rules.iter().enumerate();
+    let own: BTreeMap<String, usize> =
+        rules.filter_map(|(number, rule)| Some((rule.image_condition()?, number))).collect();
+    let rules = before.iter().flat_map(|other| other.rules.iter().map(move |rule| (other, rule)));
+    let earlier: BTreeMap<String, (&Policy, &PolicyRule)> =
+        rules.filter_map(|(other, rule)| Some((rule.image_condition()?, (other, rule)))).collect();
+    let mut last: Vec<(usize, &String)> = own.iter().map(|(condition, number)| (*number, condition)).collect();
+    last.sort_unstable();
+    let note = |(number, condition): (usize, &String)| {
+        let (rule, (other, earlier)) = (policy.rules.get(number)?, earlier.get(condition)?);
         (rule.action < earlier.action).then(|| {
             let (name, was, is) = (&earlier.name, earlier.action.as_str(), rule.action.as_str());
             format!(
@@ -176,7 +218,7 @@ pub(super) fn conditions(policy: &Policy, before: &[Policy]) -> Vec<String> {
             )
         })
     };
-    policy.rules.iter().enumerate().filter_map(note).take(super::notes::MOST_NOTES).collect()
+    last.into_iter().filter_map(note).take(super::notes::MOST_NOTES).collect()
 }
 
 /// The rules by name, under the policies that have them.
@@ -198,36 +240,33 @@ fn named(met: &[&Failing<'_>]) -> String {
 
 impl Failing<'_> {
     /// Whether a later rule lets through what fails here.
-    fn is_milder(&self, later: &PolicyRule, known: &Comparing<'_>) -> bool {
+    fn is_milder(&self, later: &PolicyRule, reach: &Reach, kinds: &Kinds, known: &Comparing<'_>) -> bool {
         if self.is_gap || later.action == Action::Ignore {
             return later.action == Action::Ignore;
         }
         // what says that something could not be judged is told by whatever action
-        (later.action < self.rule.action && self.shares(later, known, |rule| !rule.is_gap))
-            || self.waits_less(later, known)
-            || leaves_out_info(&later.selector, &self.rule.selector, known)
+        (later.action < self.rule.action && self.shares(reach, &kinds.graded, known))
+            || self.waits_less(later, reach, kinds, known)
+            || (leaves_out_info(&later.selector, &self.rule.selector) && reach.meets_among(&self.reach, &kinds.slight))
     }
 
     /// Whether a later rule lets wait what fails here, or lets it wait longer.
-    fn waits_less(&self, later: &PolicyRule, known: &Comparing<'_>) -> bool {
+    fn waits_less(&self, later: &PolicyRule, reach: &Reach, kinds: &Kinds, known: &Comparing<'_>) -> bool {
         let waits = |rule: &PolicyRule| rule.grace.map_or(0, |grace| grace.0);
-        waits(later) > waits(self.rule) && self.shares(later, known, may_have_day)
+        waits(later) > waits(self.rule) && self.shares(reach, &kinds.dated, known)
     }
 
     /// Whether both may select findings of some such rule.
-    fn shares(&self, later: &PolicyRule, known: &Comparing<'_>, is_such: fn(&Rule) -> bool) -> bool {
-        let is_of_both = |rule: &&'static Rule| later.selector.may_select(rule) && self.rule.selector.may_select(rule);
-        let place = known.iter().chain(RULES.iter()).position(|rule| is_such(rule) && is_of_both(rule));
-        known.take(place.unwrap_or(known.len()));
-        known.is_empty() || place.is_some()
+    fn shares(&self, reach: &Reach, such: &Reach, known: &Comparing<'_>) -> bool {
+        known.is_empty() || reach.meets_among(&self.reach, such)
     }
 }
 
-/// Whether findings of severity info fail by the earlier selector, which names them, and not by the later.
-fn leaves_out_info(later: &Selector, earlier: &Selector, known: &Comparing<'_>) -> bool {
+/// Whether findings of severity info, where there are some, fail by the earlier selector, which names them, and not by the
+/// later.
+fn leaves_out_info(later: &Selector, earlier: &Selector) -> bool {
     let takes_info = |selector: &Selector| any(&selector.severities, |bound| bound.holds(&Severity::Info));
-    let is_met = |rule: &&'static Rule| may_be_info(rule) && earlier.may_select(rule) && later.may_select(rule);
-    earlier.names_info() && !later.names_info() && takes_info(earlier) && takes_info(later) && known.iter().any(is_met)
+    earlier.names_info() && !later.names_info() && takes_info(earlier) && takes_info(later)
 }
 
 /// Whether findings of the rule may be of severity info: all are, or what is known of one tells how grave it is.
@@ -242,7 +281,7 @@ fn takes_away(unless: Option<&Selector>, selector: &Selector, known: &Comparing<
 
 /// Whether a rule decides wherever one that selects so much, and stands before it, would.
 pub(super) fn takes_place(later: &PolicyRule, earlier: &Selector, known: &Comparing<'_>) -> bool {
-    later.unless.is_none() && later.when.is_none() && later.selector.covers(earlier, known)
+    later.is_unconditional() && later.selector.covers(earlier, known)
 }
 
 /// Values of tables by which less fails than by those of earlier policies: a note for each.
@@ -354,11 +393,11 @@ impl Requirements {
             ("[base] deny", is(base.deny.as_ref(), based.deny.as_ref(), |own, was| takes_more(own, was))),
             (
                 "[licences] allow",
-                is(licences.allow.as_ref(), were_licensed.allow.as_ref(), |own, was| takes_more(was, own)),
+                is(licences.allow.as_ref(), were_licensed.allow.as_ref(), |own, was| takes_more_licences(was, own)),
             ),
             (
                 "[licences] deny",
-                is(licences.deny.as_ref(), were_licensed.deny.as_ref(), |own, was| takes_more(own, was)),
+                is(licences.deny.as_ref(), were_licensed.deny.as_ref(), |own, was| takes_more_licences(own, was)),
             ),
             (
                 "[licences] ignore",
@@ -404,6 +443,16 @@ fn is<T>(own: Option<&super::Said<T>>, was: Option<&super::Said<T>>, holds: impl
 fn takes_more(all: &[Glob], wanted: &[Glob]) -> bool {
     let comparing = Comparing::of(&[]);
     wanted.iter().any(|one| !cover(all, one, &comparing))
+}
+
+/// As [`takes_more`], of licences: a word for many of them is taken by the same word, or by what takes all.
+fn takes_more_licences(all: &[Glob], wanted: &[Glob]) -> bool {
+    let is_kind = |one: &&Glob| KINDS.contains(&one.as_str());
+    let (kinds, others): (Vec<&Glob>, Vec<&Glob>) = wanted.iter().partition(is_kind);
+    let globs: Vec<Glob> = all.iter().filter(|one| !is_kind(one)).cloned().collect();
+    let others: Vec<Glob> = others.into_iter().cloned().collect();
+    let has = |kind: &Glob| all.iter().any(|one| one.takes_all() || one.as_str() == kind.as_str());
+    kinds.into_iter().any(|kind| !has(kind)) || takes_more(&globs, &others)
 }
 
 /// As [`takes_more`], of users: who has a number other than 0 is not root.

@@ -313,6 +313,11 @@ impl PolicyRule {
         is_alone && self.when.as_ref().is_some_and(When::is_about_image_alone)
     }
 
+    /// Whether it decides on whatever it selects.
+    fn is_unconditional(&self) -> bool {
+        self.unless.is_none() && self.when.as_ref().is_none_or(|when| when.text.trim() == "true")
+    }
+
     /// One of this name that fails on what is selected, and stands in no file.
     fn failing(name: String, selector: Selector) -> Self {
         Self {

@@ -1,20 +1,18 @@
 //! What `careen policy check` says of a policy that is in order: what in it does nothing, and what it takes away.
 
+use std::collections::BTreeMap;
+
+use super::cover::{Reach, may_meet};
 use super::inclusion::Comparing;
 use super::milder::{self, takes_place};
 use super::selector::{Selector, any};
 use super::together::covering;
+use super::waiver::Waiver;
 use super::{Action, DEFAULT_PRESET, Policy, PolicyRule, PolicySet};
 use crate::finding::Visibility;
 use crate::inventory::Origin;
 use crate::rule::{Place, Rule, Severity};
 use crate::time::Date;
-
-/// Later rules that one is compared with: a file of 20,000 rules is looked through in seconds.
-pub(super) const MOST_AFTER: usize = 1_000;
-
-/// Later rules of which several are looked at together.
-const MOST_TOGETHER: usize = 200;
 
 /// Notes of one kind about rules.
 pub(super) const MOST_NOTES: usize = 50;
@@ -29,15 +27,17 @@ pub(super) fn of(policy: &Policy, set: &PolicySet, known: &Comparing<'_>, today:
     for (table, place) in own.iter().filter(|(table, _)| idle.clone().any(|idle| idle == *table)) {
         notes.push(format!("`[{table}]` in `{place}` does nothing: no key of it asks anything of images"));
     }
-    notes.extend(useless_rules(policy, set, known));
-    notes.extend(off_in_conditions(policy, set, known));
-    // what is idle must not keep it from what is milder
-    let apart = Comparing::of(known);
+    let around = Around::of(policy, set, known);
+    notes.extend(useless_rules(policy, set, &around, known));
+    notes.extend(off_in_conditions(policy, &around));
+    // what is idle must not keep it from what is milder, nor from waivers
+    let (apart, of_waivers) = (Comparing::of(known), Comparing::of(known));
     notes.extend(milder(policy, set, &apart));
     notes.extend(silent_rules(policy));
+    let waivers = idle_waivers(policy, set, &around, &of_waivers, today);
     let more = "the rules or their patterns are too many to compare them all: there may be more to tell";
-    notes.extend((known.is_spent() || apart.is_spent()).then(|| more.to_owned()));
-    notes.extend(idle_waivers(policy, set, known, today));
+    notes.extend([known, &apart, &of_waivers].iter().any(|one| one.is_short()).then(|| more.to_owned()));
+    notes.extend(waivers);
     for waiver in policy.waivers.iter().filter(|waiver| !waiver.selector.is_narrow()) {
         notes.push(format!(
             "the waiver in `{}` names nothing closer than a pattern of rules, or flaws of any package: it accepts whatever comes",
@@ -45,6 +45,55 @@ pub(super) fn of(policy: &Policy, set: &PolicySet, known: &Comparing<'_>, today:
         ));
     }
     notes
+}
+
+/// What a policy stands among, for all of its rules.
+struct Around<'a> {
+    /// The rules of all policies, in the order in which they judge, each with the rules that it is about.
+    rules: Vec<(&'a PolicyRule, Reach)>,
+    /// The number of the policy's first rule among them.
+    first: usize,
+    /// The numbers of the rules that judge the image itself, by their conditions.
+    conditions: BTreeMap<String, Vec<usize>>,
+    /// The tables by which policies before this one ask something.
+    asked_before: Vec<&'static str>,
+    /// What is off.
+    off: Vec<&'static Rule>,
+}
+
+impl<'a> Around<'a> {
+    fn of(policy: &'a Policy, set: &'a PolicySet, known: &Comparing<'_>) -> Self {
+        let before = before(policy, set);
+        let mut earlier = super::Requirements::default();
+        for (number, other) in before.iter().enumerate() {
+            earlier.merge(&other.requirements, number);
+        }
+        let later = set.policies().iter().skip_while(|other| !is_same_policy(other, policy)).skip(1);
+        let own = before.iter().chain([policy]).chain(later).flat_map(|policy| &policy.rules);
+        let rules: Vec<(&PolicyRule, Reach)> = own.map(|rule| (rule, Reach::of(&rule.selector, known))).collect();
+        let mut conditions: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (number, (rule, _)) in rules.iter().enumerate() {
+            if let Some(condition) = rule.image_condition() {
+                conditions.entry(condition).or_default().push(number);
+            }
+        }
+        Self {
+            rules,
+            first: before.iter().map(|policy| policy.rules.len()).sum(),
+            conditions,
+            asked_before: earlier.asking(),
+            off: known.iter().copied().filter(|rule| rule.is_opt_in && !set.asks_for(rule)).collect(),
+        }
+    }
+
+    /// The rules from a number on.
+    fn rules_from(&self, number: usize) -> &[(&'a PolicyRule, Reach)] {
+        self.rules.get(number..).unwrap_or_default()
+    }
+
+    fn is_off(&self, rule: &Rule) -> bool {
+        self.off.iter().any(|off| off.id == rule.id)
+    }
 }
 
 /// Whether it says nothing at all.
@@ -78,10 +127,11 @@ fn default_gates(policy: &Policy, set: &PolicySet) -> Option<String> {
 }
 
 /// Rules that never decide: nothing is left for them, or nothing is what they select.
-fn useless_rules(policy: &Policy, set: &PolicySet, known: &Comparing<'_>) -> Vec<String> {
+fn useless_rules(policy: &Policy, set: &PolicySet, around: &Around<'_>, known: &Comparing<'_>) -> Vec<String> {
     let mut notes = Vec::new();
-    let off: Vec<&'static Rule> = known.iter().copied().filter(|rule| rule.is_opt_in && !set.asks_for(rule)).collect();
-    for (number, rule) in policy.rules.iter().enumerate() {
+    let own = around.rules.iter().enumerate().skip(around.first).take(policy.rules.len());
+    for (number, (rule, reach)) in own {
+        let after = around.rules_from(number.saturating_add(1));
         if notes.len() == MOST_NOTES {
             notes.push("there may be more rules that never decide: these are the first".to_owned());
             break;
@@ -104,7 +154,7 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &Comparing<'_>) -> Vec
                 "the rule in `{}` never decides: its `unless` takes away all that its `match` selects",
                 rule.place
             ));
-        } else if let Some(why) = nothing_comes(rule, number, policy, set, known, &off) {
+        } else if let Some(why) = nothing_comes(rule, number, set, around, known) {
             notes.push(format!("the rule in `{}` decides nothing: {why}", rule.place));
         } else if is_about_info_alone(rule, known) {
             notes.push(format!(
@@ -113,16 +163,14 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &Comparing<'_>) -> Vec
                 rule.place,
                 rule.action.as_str()
             ));
-        } else if let Some(why) = idle_image_rule(rule, number, policy, set) {
+        } else if let Some(why) = idle_image_rule(rule, number, around) {
             notes.push(format!("the rule in `{}` never decides: {why}", rule.place));
-        } else if let Some(later) = rules_after(policy, number, set)
-            .find(|later| takes_place(later, &rule.selector, known) && !is_to_ask(rule, later, known))
-        {
+        } else if let Some(later) = taken_by_one(rule, reach, after, known) {
             notes.push(format!(
                 "the rule in `{}` never decides: the one in `{}` comes later and selects all that it does",
                 rule.place, later.place
             ));
-        } else if let Some(places) = taken_by_several(rule, rules_after(policy, number, set), known) {
+        } else if let Some(places) = taken_by_several(rule, reach, after, known) {
             notes.push(format!(
                 "the rule in `{}` never decides: those in {places} come later and together select all that it does",
                 rule.place
@@ -136,24 +184,17 @@ fn useless_rules(policy: &Policy, set: &PolicySet, known: &Comparing<'_>) -> Vec
 fn nothing_comes(
     rule: &PolicyRule,
     number: usize,
-    policy: &Policy,
     set: &PolicySet,
+    around: &Around<'_>,
     known: &Comparing<'_>,
-    off: &[&'static Rule],
 ) -> Option<String> {
-    let is_off = |one: &Rule| off.iter().any(|off| off.id == one.id);
+    let is_off = |one: &Rule| around.is_off(one);
     let is_own = |one: &Rule| super::RULES.iter().any(|own| own.id == one.id);
     let selected = || known.iter().chain(super::RULES.iter()).filter(|one| rule.selector.may_select(one));
     // nearly all rules of policies select something else
     if known.is_empty() || rule.judges_image() || selected().any(|one| !is_off(one) && !is_own(one)) {
         return None;
     }
-    let before = before(policy, set);
-    let mut earlier = super::Requirements::default();
-    for (number, other) in before.iter().enumerate() {
-        earlier.merge(&other.requirements, number);
-    }
-    let asked_before = earlier.asking();
     let asked = set.requirements().asking();
     let mut reason = None;
     for one in selected() {
@@ -161,12 +202,11 @@ fn nothing_comes(
         let finds = set.requirements().finds().into_iter();
         let finds = finds.filter(|(_, _, found, gaps)| is_found(found) || is_found(gaps));
         let tables: Vec<&'static str> = finds.map(|(table, ..)| table).collect();
-        let is_asked = tables.iter().any(|table| asked_before.contains(table));
-        let mut rules = before.iter().flat_map(|other| &other.rules).chain(policy.rules.iter().take(number));
+        let is_asked = tables.iter().any(|table| around.asked_before.contains(table));
         let why = if one.id == super::IN_REGO.id {
             "what a policy in Rego says of an image, it decides itself".to_owned()
         } else if one.id == super::IMAGE_CONDITION.id {
-            if rules.any(|rule| rule.image_condition().is_some()) {
+            if around.conditions.values().flatten().any(|condition| *condition < number) {
                 return None;
             }
             "no rule that comes before it has a condition on the image itself".to_owned()
@@ -202,14 +242,14 @@ fn is_about_info_alone(rule: &PolicyRule, known: &Comparing<'_>) -> bool {
 }
 
 /// Why a rule that judges the image itself does nothing.
-fn idle_image_rule(rule: &PolicyRule, number: usize, policy: &Policy, set: &PolicySet) -> Option<String> {
-    let condition = rule.image_condition()?;
-    let is_same = |other: &&PolicyRule| other.image_condition().as_ref() == Some(&condition);
-    if let Some(later) = rules_after(policy, number, set).find(is_same) {
+fn idle_image_rule(rule: &PolicyRule, number: usize, around: &Around<'_>) -> Option<String> {
+    let same = around.conditions.get(&rule.image_condition()?)?;
+    let next = same.get(same.partition_point(|other| *other <= number));
+    if let Some((later, _)) = next.and_then(|next| around.rules.get(*next)) {
         return Some(format!("the one in `{}` comes later and has the same condition", later.place));
     }
-    let mut earlier = policy.rules.iter().take(number).chain(before(policy, set).iter().flat_map(|other| &other.rules));
-    (rule.action == Action::Ignore && !earlier.any(|other| is_same(&other))).then(|| {
+    let has_earlier = same.first().is_some_and(|first| *first < number);
+    (rule.action == Action::Ignore && !has_earlier).then(|| {
         "its condition is about the image itself, and no rule before it finds something by the same".to_owned()
     })
 }
@@ -260,11 +300,20 @@ fn never_selects(selector: &Selector, known: &Comparing<'_>) -> Option<String> {
 fn lies_elsewhere(selector: &Selector, known: &Comparing<'_>) -> Option<&'static str> {
     let rules = known.iter().chain(super::RULES.iter()).filter(|rule| selector.may_select(rule));
     let places: Vec<Place> = rules.flat_map(|rule| rule.lies_in()).copied().collect();
-    wrong_place(selector, &places)
+    wrong_place(selector, &places, || takes_config(selector))
+}
+
+/// Whether its paths take the one of configuration and history.
+pub(super) fn takes_config(selector: &Selector) -> bool {
+    selector.paths.iter().any(|glob| glob.is_match("config"))
 }
 
 /// Why what lies in these places never fulfils the conditions.
-pub(super) fn wrong_place(selector: &Selector, places: &[Place]) -> Option<&'static str> {
+pub(super) fn wrong_place(
+    selector: &Selector,
+    places: &[Place],
+    takes_config: impl Fn() -> bool,
+) -> Option<&'static str> {
     let lies = |among: &[Place]| places.iter().any(|place| among.contains(place));
     let is_of_package = selector.exploited == Some(true)
         || !(selector.purls.is_empty() && selector.ecosystems.is_empty() && selector.licences.is_empty())
@@ -272,13 +321,12 @@ pub(super) fn wrong_place(selector: &Selector, places: &[Place]) -> Option<&'sta
     if is_of_package && !lies(&[Place::Package]) {
         return Some("its findings are about no package, which alone have ecosystem, licence, scores and exploits");
     }
-    let takes_config = selector.paths.iter().any(|glob| glob.is_match("config"));
     if !selector.paths.is_empty() && !lies(&[Place::File, Place::Package, Place::Dockerfile]) {
         let lies_in_config = lies(&[Place::Config, Place::History]);
         if !lies_in_config {
             return Some("its findings are about the image as a whole, and have no path");
         }
-        if !takes_config {
+        if !takes_config() {
             return Some("its findings are about the configuration or a build step, whose path is `config`");
         }
     }
@@ -343,11 +391,11 @@ fn idle_condition(said: Result<bool, String>) -> Option<String> {
 }
 
 /// Rules that a condition asks for and that are off.
-fn off_in_conditions(policy: &Policy, set: &PolicySet, known: &Comparing<'_>) -> Vec<String> {
+fn off_in_conditions(policy: &Policy, around: &Around<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     for rule in &policy.rules {
         let off = rule.when.as_ref().map(super::When::off).unwrap_or_default();
-        let is_unasked = |id: &&str| known.iter().any(|known| known.id == *id && !set.asks_for(known));
+        let is_unasked = |id: &&str| around.off.iter().any(|off| off.id == *id);
         if let Some(id) = off.into_iter().find(is_unasked) {
             notes.push(format!(
                 "the condition of the rule in `{}` asks for `{id}`, which is off: name it in a `match`, too",
@@ -358,14 +406,36 @@ fn off_in_conditions(policy: &Policy, set: &PolicySet, known: &Comparing<'_>) ->
     notes
 }
 
-/// The places of rules that together decide wherever one that stands before them would.
-fn taken_by_several<'a>(
+/// The first of the later rules that decides wherever one that stands before it would.
+fn taken_by_one<'a>(
     rule: &PolicyRule,
-    later: impl Iterator<Item = &'a PolicyRule>,
+    reach: &Reach,
+    after: &[(&'a PolicyRule, Reach)],
+    known: &Comparing<'_>,
+) -> Option<&'a PolicyRule> {
+    let mut after = after.iter().take_while(|_| known.take(1));
+    let takes = |(later, of_later): &&(&PolicyRule, Reach)| {
+        (known.is_empty() || reach.is_within(of_later))
+            && takes_place(later, &rule.selector, known)
+            && !is_to_ask(rule, later, known)
+    };
+    after.find(takes).map(|(later, _)| *later)
+}
+
+/// The places of rules that together decide wherever one that stands before them would.
+fn taken_by_several(
+    rule: &PolicyRule,
+    reach: &Reach,
+    after: &[(&PolicyRule, Reach)],
     known: &Comparing<'_>,
 ) -> Option<String> {
-    let later = later.filter(|later| later.unless.is_none() && later.when.is_none());
-    let later: Vec<&PolicyRule> = later.take(MOST_TOGETHER).collect();
+    let after = after.iter().take_while(|_| known.take(1));
+    let may_take = |(later, of_later): &&(&PolicyRule, Reach)| {
+        later.is_unconditional()
+            && (known.is_empty() || reach.meets(of_later))
+            && !later.selector.is_of_other_flaws(&rule.selector)
+    };
+    let later: Vec<&PolicyRule> = after.filter(may_take).map(|(later, _)| *later).collect();
     let selectors: Vec<&Selector> = later.iter().map(|later| &later.selector).collect();
     let those = covering(&selectors, &rule.selector, known)?;
     let those: Vec<&PolicyRule> = those.into_iter().filter_map(|number| later.get(number).copied()).collect();
@@ -397,12 +467,6 @@ fn milder(policy: &Policy, set: &PolicySet, known: &Comparing<'_>) -> Vec<String
 fn is_to_ask(rule: &PolicyRule, later: &PolicyRule, known: &Comparing<'_>) -> bool {
     let mut off = known.iter().filter(|known| known.is_opt_in);
     off.any(|off| rule.selector.names(off) && !later.selector.names(off))
-}
-
-/// The rules that come after the one of this number, in the order in which they judge.
-fn rules_after<'a>(policy: &'a Policy, number: usize, set: &'a PolicySet) -> impl Iterator<Item = &'a PolicyRule> {
-    let later = set.policies().iter().skip_while(|other| !is_same_policy(other, policy)).skip(1);
-    policy.rules.iter().skip(number + 1).chain(later.flat_map(|policy| &policy.rules)).take(MOST_AFTER)
 }
 
 /// The policies that judge before this one.
@@ -440,15 +504,26 @@ fn is_about_waivers(selector: &Selector, known: &Comparing<'_>) -> bool {
 }
 
 /// Waivers that accept nothing, whatever is found.
-fn idle_waivers(policy: &Policy, set: &PolicySet, known: &Comparing<'_>, today: Date) -> Vec<String> {
+fn idle_waivers(
+    policy: &Policy,
+    set: &PolicySet,
+    around: &Around<'_>,
+    known: &Comparing<'_>,
+    today: Date,
+) -> Vec<String> {
     let mut notes = Vec::new();
     let rules = &set.requirements().waivers;
     if let Some(allow) = rules.allow.as_ref().filter(|allow| !allow.value && !policy.waivers.is_empty()) {
         notes.push(format!("its waivers accept nothing: `allow = false` in `{}`", allow.place));
         return notes;
     }
-    for waiver in &policy.waivers {
+    let is_too_long = |waiver: &Waiver| {
         let left = waiver.hours_left(today);
+        rules.longest.as_ref().filter(|said| left.is_none_or(|left| left > said.value))
+    };
+    let holds: Vec<bool> =
+        policy.waivers.iter().map(|waiver| !waiver.is_expired(today) && is_too_long(waiver).is_none()).collect();
+    for (number, waiver) in policy.waivers.iter().enumerate() {
         if let Some(why) = never_selects(&waiver.selector, known).or_else(|| idle_purl(&waiver.selector)) {
             notes.push(format!("the waiver in `{}` accepts nothing: {why}", waiver.place));
         } else if is_about_waivers(&waiver.selector, known) {
@@ -457,12 +532,70 @@ fn idle_waivers(policy: &Policy, set: &PolicySet, known: &Comparing<'_>, today: 
         } else if waiver.is_expired(today) {
             let day = waiver.expires.map(|day| format!(" on {day}")).unwrap_or_default();
             notes.push(format!("the waiver in `{}` expired{day}", waiver.place));
-        } else if let Some(longest) = rules.longest.as_ref().filter(|said| left.is_none_or(|left| left > said.value)) {
+        } else if let Some(longest) = is_too_long(waiver) {
             notes.push(format!(
                 "the waiver in `{}` accepts nothing yet: `longest = \"{}\"` in `{}`",
                 waiver.place, longest.value, longest.place
             ));
+        } else if let Some(other) = wider_waiver(number, &policy.waivers, &holds, known) {
+            notes.push(format!(
+                "the waiver in `{}` does nothing: the one in `{}` accepts all that it does, and as long",
+                waiver.place, other.place
+            ));
+        } else if let Some(why) = needs_no_waiver(&waiver.selector, policy, set, around, known) {
+            notes.push(format!("the waiver in `{}` accepts nothing: {why}", waiver.place));
         }
     }
     notes
+}
+
+/// Another waiver that accepts all that one does, as long as it does; of two that do the same the first is not told.
+fn wider_waiver<'a>(number: usize, waivers: &'a [Waiver], holds: &[bool], known: &Comparing<'_>) -> Option<&'a Waiver> {
+    let waiver = waivers.get(number)?;
+    let lasts =
+        |one: &Waiver, other: &Waiver| one.expires.is_none_or(|last| other.expires.is_some_and(|day| day <= last));
+    let covers = |one: &Waiver, other: &Waiver| lasts(one, other) && one.selector.covers(&other.selector, known);
+    let mut others = waivers.iter().zip(holds).enumerate().take_while(|_| known.take(1));
+    let wider = others.find(|(place, (other, holds))| {
+        **holds && *place != number && covers(other, waiver) && (*place < number || !covers(waiver, other))
+    });
+    // a no for want of steps is none
+    wider.filter(|_| !known.is_spent()).map(|(_, (other, _))| other)
+}
+
+/// Why nothing of what is selected counts, so that it needs no waiver.
+fn needs_no_waiver(
+    selector: &Selector,
+    policy: &Policy,
+    set: &PolicySet,
+    around: &Around<'_>,
+    known: &Comparing<'_>,
+) -> Option<String> {
+    // a file of waivers alone serves other policies, too
+    if policy.rules.is_empty() || known.is_empty() {
+        return None;
+    }
+    let mut of_tables = set.requirements().finds().into_iter().flat_map(|(_, _, found, gaps)| found.iter().chain(gaps));
+    // what tables find, rules that come before them do not decide
+    if super::RULES.iter().chain(of_tables.by_ref()).any(|rule| selector.may_select(rule)) {
+        return None;
+    }
+    let mut selected = known.iter().filter(|rule| selector.may_select(rule)).peekable();
+    if selected.peek().is_some() && selected.all(|rule| around.is_off(rule)) {
+        return Some("what it is for is off, and on only where a rule names it by its whole id".to_owned());
+    }
+    let reach = Reach::of(selector, known);
+    for (rule, of_rule) in around.rules.iter().rev().take_while(|_| known.take(1)) {
+        if !reach.meets(of_rule) {
+            continue;
+        }
+        if rule.action == Action::Ignore {
+            if takes_place(rule, selector, known) {
+                return Some(format!("the rule in `{}` ignores all that it is for", rule.place));
+            }
+        } else if may_meet(&rule.selector, selector, known) {
+            return None;
+        }
+    }
+    None
 }

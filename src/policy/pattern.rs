@@ -11,6 +11,12 @@ const LONGEST: usize = 512;
 /// Alternatives that braces may expand to.
 const MOST_ALTERNATIVES: usize = 64;
 
+/// Bytes of a text that are searched in the time of one step.
+const AT_ONCE: usize = 16;
+
+/// Steps in which two texts are compared, or a search is begun.
+const TO_BEGIN: usize = 4;
+
 /// Stands for any character where `?` stands for itself: a character that nobody else may use.
 pub(super) const ANY_ONE: char = '\u{e000}';
 
@@ -24,6 +30,8 @@ pub(super) const ANY_ONE: char = '\u{e000}';
 pub struct Glob {
     text: String,
     alternatives: Vec<Alternative>,
+    /// The signs and characters of all alternatives, and one more for each.
+    length: usize,
 }
 
 /// One of the texts that braces stand for: plain text on both sides of what is to be walked.
@@ -77,7 +85,7 @@ impl Glob {
                 c => Token::Exactly(c),
             })
             .collect();
-        Ok(Self { text: pattern.to_owned(), alternatives: vec![Alternative::new(&tokens)] })
+        Ok(Self::of(pattern, vec![Alternative::new(&tokens)]))
     }
 
     /// A pattern over package URLs that takes what one of `texts` does. In these [`ANY_ONE`] stands for any character, and
@@ -89,7 +97,12 @@ impl Glob {
             c => Token::Exactly(c),
         };
         let alternatives = texts.iter().map(|text| Alternative::new(&text.chars().map(token).collect::<Vec<_>>()));
-        Self { text: pattern.to_owned(), alternatives: alternatives.collect() }
+        Self::of(pattern, alternatives.collect())
+    }
+
+    fn of(pattern: &str, alternatives: Vec<Alternative>) -> Self {
+        let length = alternatives.iter().map(Alternative::length).fold(0, usize::saturating_add);
+        Self { text: pattern.to_owned(), alternatives, length }
     }
 
     /// As [`Self::text`], over texts in lower case: letters of the pattern count in either case.
@@ -105,7 +118,7 @@ impl Glob {
         }
         let alternative = |text: &String| path_tokens(text).map(|tokens| Alternative::new(&tokens));
         let alternatives = expand(pattern)?.iter().map(alternative).collect::<Result<_, _>>()?;
-        Ok(Self { text: pattern.to_owned(), alternatives })
+        Ok(Self::of(pattern, alternatives))
     }
 
     /// Whether it takes all of `text`. For paths, a leading `/` of `text` must be gone.
@@ -123,22 +136,25 @@ impl Glob {
         &self.text
     }
 
-    /// What [`Self::is_match`] looks at, at most: of each alternative one thing, and each sign of it for each character that
-    /// is left when plain text does not tell.
-    pub(super) fn steps(&self, text: &str) -> usize {
-        let walked = |one: &Alternative| {
-            let within = one.within(text).filter(|_| !one.is_free).map_or(0, str::len);
-            within.saturating_mul(one.middle.len()).saturating_add(1)
-        };
-        self.alternatives.iter().map(walked).fold(0, usize::saturating_add)
+    /// As [`Self::is_match`]; `take` is told of what is to be looked at before that is done, and says whether it may be.
+    pub(super) fn is_match_within(&self, text: &str, take: impl Fn(usize) -> bool) -> bool {
+        self.alternatives.iter().any(|alternative| alternative.is_match_within(text, &take))
+    }
+
+    /// Whether it takes whatever there is.
+    pub(super) fn takes_all(&self) -> bool {
+        let is_star = |one: &Alternative| one.middle == [Token::Many { crosses: true }];
+        self.alternatives.iter().any(|one| is_star(one) && one.prefix.is_empty() && one.suffix.is_empty())
     }
 
     /// The signs and characters of all alternatives, at least one.
     pub(super) fn length(&self) -> usize {
-        let length = |one: &Alternative| {
-            one.prefix.len().saturating_add(one.middle.len()).saturating_add(one.suffix.len()).saturating_add(1)
-        };
-        self.alternatives.iter().map(length).fold(0, usize::saturating_add)
+        self.length
+    }
+
+    /// How many texts its braces stand for.
+    pub(super) fn width(&self) -> usize {
+        self.alternatives.len()
     }
 
     /// What it is made of: the signs and characters of each alternative.
@@ -165,6 +181,7 @@ impl Glob {
 
 impl Alternative {
     fn new(tokens: &[Token]) -> Self {
+        let tokens = &without_idle_stars(tokens)[..];
         let is_sign = |token: &Token| !matches!(token, Token::Exactly(_));
         let plain = |tokens: &[Token]| {
             let char = |token: &Token| if let Token::Exactly(char) = token { Some(*char) } else { None };
@@ -184,23 +201,53 @@ impl Alternative {
         }
     }
 
+    /// Its signs and characters, and one.
+    fn length(&self) -> usize {
+        self.prefix.len().saturating_add(self.middle.len()).saturating_add(self.suffix.len()).saturating_add(1)
+    }
+
     fn is_match(&self, text: &str) -> bool {
-        let Some(within) = self.within(text) else { return false };
+        self.is_match_within(text, &|_| true)
+    }
+
+    fn is_match_within(&self, text: &str, take: &impl Fn(usize) -> bool) -> bool {
+        let within =
+            take(TO_BEGIN).then(|| text.strip_prefix(self.prefix.as_str())?.strip_suffix(self.suffix.as_str()));
+        let Some(within) = within.flatten() else { return false };
         if self.middle.is_empty() {
             return within.is_empty();
         }
-        self.is_free || is_match(&self.middle, within)
+        take(self.runs.len().saturating_mul(TO_BEGIN).saturating_add(within.len() / AT_ONCE))
+            && self.has_runs(within)
+            && (self.is_free
+                || (take(within.len().saturating_mul(self.middle.len())) && is_match(&self.middle, within)))
     }
 
-    /// What of a text `middle` must take, where all plain text is there.
-    fn within<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let within = text.strip_prefix(self.prefix.as_str())?.strip_suffix(self.suffix.as_str())?;
+    /// Whether all plain text between the signs is there.
+    fn has_runs(&self, within: &str) -> bool {
         let mut rest = within;
-        for run in &self.runs {
-            (_, rest) = rest.split_once(run.as_str())?;
-        }
-        Some(within)
+        self.runs.iter().all(|run| rest.split_once(run.as_str()).map(|(_, after)| rest = after).is_some())
     }
+}
+
+/// The same, where of several stars in a row one takes what all do.
+fn without_idle_stars(tokens: &[Token]) -> Vec<Token> {
+    let mut plain: Vec<Token> = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        match (plain.last(), token) {
+            (Some(Token::Many { crosses: true }), Token::Many { .. } | Token::Folders)
+            | (Some(Token::Many { .. }), Token::Many { crosses: false })
+            | (Some(Token::Folders), Token::Folders) => continue,
+            (_, Token::Many { crosses: true }) => {
+                while matches!(plain.last(), Some(Token::Many { .. } | Token::Folders)) {
+                    plain.pop();
+                }
+            }
+            _ => {}
+        }
+        plain.push(token.clone());
+    }
+    plain
 }
 
 /// Which groups of three bytes a text has, in 128 bits: what lacks one that all matches of a pattern have is no match.
@@ -433,6 +480,23 @@ impl<T: PartialOrd> Bound<T> {
         }
     }
 
+    /// The bound that holds for all for which this one does not, where that is one.
+    pub(super) fn complement(self) -> Option<Self> {
+        let comparison = match self.comparison {
+            Comparison::AtLeast => Comparison::Below,
+            Comparison::AtMost => Comparison::Above,
+            Comparison::Above => Comparison::AtMost,
+            Comparison::Below => Comparison::AtLeast,
+            Comparison::Equal => return None,
+        };
+        Some(Self { comparison, ..self })
+    }
+
+    /// Whether it holds for all that are greater.
+    pub(super) fn is_lower(&self) -> bool {
+        matches!(self.comparison, Comparison::AtLeast | Comparison::Above)
+    }
+
     /// Whether it holds for all for which `narrow` does.
     pub(super) fn covers(&self, narrow: &Self) -> bool {
         use Comparison::{Above, AtLeast, AtMost, Below, Equal};
@@ -507,6 +571,7 @@ mod tests {
             ("f[*][]a][a-]", &["f*]-", "f*aa"], &["fx]-", "f*b-"]),
             ("**", &["", "a", "a/b"], &[]),
             ("*a*a*a*", &["aaa", "xaxaxax"], &["aa", "aa/a"]),
+            ("**/**/a*****?", &["ab", "x/ab", "x/a/c"], &["a", "x/b"]),
         ];
         for (pattern, yes, no) in cases {
             let glob = Glob::path(pattern).expect(pattern);
@@ -628,6 +693,37 @@ mod tests {
         let glob = Glob::path(&"*a".repeat(256)).expect("short enough");
         assert!(!glob.is_match(&"a".repeat(255)));
         assert!(!glob.is_match(&"b".repeat(4096)));
+    }
+
+    #[test]
+    fn what_may_not_be_looked_at_is_no_match() {
+        let glob = Glob::path("{a,b}*c*?/**").expect("a pattern");
+        let within = |most: usize| {
+            let left = std::cell::Cell::new(most);
+            glob.is_match_within("bxcyz/x", |steps| {
+                let rest = left.get().checked_sub(steps);
+                left.set(rest.unwrap_or_default());
+                rest.is_some()
+            })
+        };
+        assert!(within(1_000) && !within(0) && !within(1) && !within(10));
+    }
+
+    #[test]
+    fn what_takes_everything_is_known() {
+        for (glob, expected) in [
+            (Glob::text("*"), true),
+            (Glob::text("***"), true),
+            (Glob::path("**"), true),
+            (Glob::path("{a,**}"), true),
+            (Glob::path("*"), false),
+            (Glob::path("**/"), false),
+            (Glob::text("?*"), false),
+            (Glob::text("*a"), false),
+        ] {
+            let glob = glob.expect("a pattern");
+            assert_eq!(glob.takes_all(), expected, "{glob}");
+        }
     }
 
     #[test]

@@ -225,7 +225,7 @@ fn is_in(list: Option<&Said<Vec<Glob>>>, whole: &str, alone: &str, kinds: Kinds)
 }
 
 /// Words that stand for many licences.
-const KINDS: [&str; 3] = ["copyleft", "osi-approved", "fsf-libre"];
+pub(in crate::policy) const KINDS: [&str; 3] = ["copyleft", "osi-approved", "fsf-libre"];
 
 /// An SPDX identifier, or a glob over them; identifiers have no case (SPDX 2.3, annex D).
 fn licence(text: &str, span: Range<usize>) -> Result<Glob, Diagnostic> {

@@ -36,7 +36,17 @@ fn rules_that_never_decide_are_told() {
         ("match = { rule = 'image/root-user' }", "match = { rule = 'CIS-DI-0001' }", true),
         ("match = { rule = 'CIS-DI-0001' }", "match = { rule = 'image/root-user' }", true),
         ("match = { rule = 'secret/aws-access-key' }", "match = { family = 'secret' }", true),
-        ("match = { rule = 'CVE-2020-1' }", "match = { rule = 'package/vulnerable' }", true),
+        // what is malicious or unsound may go by the id, too
+        ("match = { rule = 'CVE-2020-1' }", "match = { rule = 'package/vulnerable' }", false),
+        ("match = { rule = 'CVE-2020-1' }", "match = { rule = ['package/vulnerable', 'package/malicious'] }", true),
+        ("match = { rule = 'CVE-2020-1' }", "match = { rule = 'image/*' }", false),
+        ("match = { rule = 'image/root-user' }", "match = { rule = 'CVE-2020-1' }", false),
+        // all that is found has a subject and is found in an image
+        ("match = { rule = 'image/*' }", "match = { subject = '*' }", true),
+        ("match = { rule = 'image/*' }", "match = { subject = '?*' }", false),
+        ("match = { rule = 'image/*' }", "match = { image = ['a', '*'] }", true),
+        ("match = { rule = 'image/*' }", "match = { path = '**' }", false),
+        ("match = { rule = 'package/*' }", "match = { purl = '*' }", false),
         ("match = { rule = 'GHSA-2x2x-2x2x-2x2x' }", "match = { rule = 'package/vulnerable' }", false),
         ("match = { rule = ['CVE-2020-1', 'image/*'] }", "match = { rule = 'package/vulnerable' }", false),
         ("match = { rule = 'CVE-2020-1' }", "match = { family = 'package' }", true),
@@ -77,6 +87,8 @@ fn rules_that_never_decide_are_told() {
         ("match = { purl = 'pkg:npm/*' }", "match = { purl = 'pkg:npm/a@*' }", false),
         ("match = {}", "match = {}\nwhen = 'finding.fixable'", false),
         ("match = {}\nwhen = 'finding.fixable'", "match = {}", true),
+        ("match = {}", "match = {}\nwhen = ' true '", true),
+        ("match = {}", "match = {}\nwhen = 'true && finding.fixable'", false),
         ("match = {}", "match = {}\ngrace = '1d'", true),
         ("match = { family = 'image' }\nunless = { rule = 'image/*' }", "match = { rule = 'base/*' }", true),
         ("match = { family = 'image' }\nunless = { severity = '>=low' }", "match = { rule = 'base/*' }", false),
@@ -268,6 +280,20 @@ fn what_a_file_takes_away_from_others_is_told() {
             true,
         ),
         (&["match = { age = ['<1d', '>9d'] }", "match = { age = '<=1d' }", "match = { age = '>8d' }"], true),
+        // whatever is found has an age, but not a score
+        (&["match = { family = 'image' }", "match = { age = '>=30d' }", "match = { age = '<30d' }"], true),
+        (&["match = {}", "match = { age = '>90d' }", "match = { age = '>30d' }", "match = { age = '<=40d' }"], true),
+        (&["match = {}", "match = { age = '>30d' }", "match = { age = '<30d' }"], false),
+        (&["match = { rule = 'package/*' }", "match = { cvss = '>=7' }", "match = { cvss = '<7' }"], false),
+        (
+            &[
+                "match = { path = ['/a/x', '/b/*'] }",
+                "match = { path = '/a/**' }",
+                "match = { path = '/b/**', age = '>1d' }",
+                "match = { path = '/b/**', age = '<=1d' }",
+            ],
+            true,
+        ),
         (&["match = { cvss = ['<1', '>9'] }", "match = { cvss = '<=1' }", "match = { cvss = '>8' }"], true),
         // of several conditions all must be taken apart
         (
@@ -388,6 +414,136 @@ fn large_files_are_looked_through_in_seconds() {
     assert!(same.iter().any(|note| note.contains("these are the first")), "{same:?}");
     let others = notes(&|number| format!("match = {{ rule = 'secret/*', path = '/a/{number}/**' }}"), 150);
     assert!(!others.iter().any(|note| note.contains("never decide")), "{others:?}");
+}
+
+#[test]
+fn patterns_that_are_too_many_to_compare_are_told_in_time() {
+    let braces = "{a,b,c,d}{e,f,g,h}{i,j,k,l}";
+    let list = |ending: &str| {
+        let patterns: Vec<String> = (0..999).map(|number| format!("'{braces}{ending}{number}'")).collect();
+        format!("[[rule]]\nmatch = {{ path = ['x*', {}] }}\naction = 'warn'\n", patterns.join(", "))
+    };
+    let few = |count: usize| -> String {
+        (0..count).map(|number| format!("[[rule]]\nmatch = {{ path = '*x{number}' }}\naction = 'fail'\n")).collect()
+    };
+    let stars = "*mn".repeat(14);
+    let known = crate::scan::rules();
+    for (text, is_told) in [
+        // with nothing behind it there is nothing to compare
+        (list(&stars), false),
+        (format!("{}{}", few(20), list("")), true),
+        (format!("{}{}", few(20), list(&stars)), true),
+        (format!("{}{}", list(&stars), list(&stars)), true),
+        (few(200), false),
+    ] {
+        let policy = Policy::parse("p.toml", &text, &known, false).expect("in order");
+        let set = PolicySet::of(vec![policy.clone()]).expect("in order");
+        let begin = std::time::Instant::now();
+        let comparing = inclusion::Comparing::of(&known);
+        let told = notes::of(&policy, &set, &comparing, TODAY.parse().expect("a date"));
+        assert!(begin.elapsed() < std::time::Duration::from_secs(60), "{:?}", begin.elapsed());
+        assert_eq!(told.iter().any(|note| note.contains("too many to compare")), is_told, "{told:?}");
+    }
+}
+
+#[test]
+fn what_is_far_apart_is_compared() {
+    let flaws = |year: u32, count: usize| -> String {
+        (0..count)
+            .map(|number| format!("[[rule]]\nmatch = {{ rule = 'CVE-{year}-{}' }}\naction = 'fail'\n", 10_000 + number))
+            .collect()
+    };
+    let rule = |conditions: &str, action: &str| format!("[[rule]]\nmatch = {{ {conditions} }}\naction = '{action}'\n");
+    let policy = |text: &str| Policy::parse("p.toml", text, KNOWN, false).expect("in order");
+    let told = |policies: Vec<Policy>| {
+        let own = policies.last().cloned().expect("one");
+        let set = PolicySet::of(policies).expect("in order");
+        notes::of(&own, &set, &inclusion::Comparing::of(KNOWN), TODAY.parse().expect("a date")).join("\n")
+    };
+    let far = rule("rule = 'image/root-user'", "fail") + &flaws(2024, 1_100) + &rule("rule = 'image/*'", "warn");
+    let notes = told(vec![policy(&far)]);
+    assert!(notes.contains("the rule in `p.toml:1` never decides"), "{notes}");
+    let far = rule("rule = 'image/*'", "fail")
+        + &flaws(2024, 1_100)
+        + &rule("severity = '<high'", "warn")
+        + &rule("severity = '>=high'", "warn");
+    let notes = told(vec![policy(&far)]);
+    assert!(notes.contains("the rule in `p.toml:1` never decides: those in"), "{notes}");
+    let mut first = policy(&(flaws(2024, 1_500) + &rule("rule = 'secret/*'", "fail")));
+    first.name = "first.toml".to_owned();
+    let second = policy(&(flaws(2023, 1_500) + &rule("family = 'secret'", "ignore")));
+    let notes = told(vec![first, second]);
+    assert!(
+        notes.contains("takes the place of `line 4501` of `first.toml`: that says `fail`, this says `ignore`"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn waivers_that_nothing_needs_are_told() {
+    let waiver = |fields: &str, day: &str| format!("[[waiver]]\n{fields}\nreason = 'r'\nexpires = {day}\n");
+    let rule = |conditions: &str, action: &str| format!("[[rule]]\nmatch = {{ {conditions} }}\naction = '{action}'\n");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("p.toml");
+    let (day, later) = ("2027-01-01", "2027-01-02");
+    let same = waiver("rule = 'CVE-2024-3094'", day);
+    let narrow = "rule = 'CVE-2024-1'\npurl = 'pkg:npm/left@1'";
+    let wide = "rule = 'package/*'\npurl = 'pkg:npm/left'";
+    let root = waiver("rule = 'image/root-user'", day);
+    let ignored = rule("rule = 'image/root-user'", "ignore");
+    for (text, said) in [
+        (format!("{same}{same}"), Some((6, "does nothing: the one in `p.toml:2` accepts all that it does"))),
+        (waiver(wide, day) + &waiver(narrow, day), Some((7, "does nothing: the one in `p.toml:2`"))),
+        (waiver(narrow, day) + &waiver(wide, later), Some((2, "does nothing: the one in `p.toml:7`"))),
+        (waiver(narrow, later) + &waiver(wide, day), None),
+        (waiver(narrow, day) + &waiver(wide, "2026-01-01"), None),
+        (waiver(narrow, day) + &waiver("rule = 'package/*'\npurl = 'pkg:npm/right'", day), None),
+        (
+            waiver(narrow, day) + &format!("[[waiver]]\n{wide}\nreason = 'r'\n[waivers]\nrequire = 'reason'\n"),
+            Some((2, "does nothing: the one in `p.toml:7`")),
+        ),
+        (format!("{ignored}{root}"), Some((5, "accepts nothing: the rule in `p.toml:2` ignores all that it is for"))),
+        (rule("", "warn") + &ignored + &root, Some((8, "accepts nothing: the rule in `p.toml:5`"))),
+        (ignored.clone() + &rule("", "warn") + &root, None),
+        (ignored.clone() + &rule("family = 'secret'", "warn") + &root, Some((8, "accepts nothing: the rule in"))),
+        (
+            ignored.clone() + &rule("family = 'image', severity = '>=low'", "ignore") + &root,
+            Some((8, "accepts nothing")),
+        ),
+        (rule("rule = 'image/root-user', origin = 'base'", "ignore") + &root, None),
+        (ignored.replace("action", "unless = { origin = 'base' }\naction") + &root, None),
+        (ignored.clone() + &waiver("rule = ['image/root-user', 'image/off']", day), None),
+        (rule("", "warn") + &waiver("rule = 'image/off'", day), Some((5, "accepts nothing: what it is for is off"))),
+        (rule("rule = 'image/off'", "warn") + &waiver("rule = 'image/off'", day), None),
+        // of a file of waivers other policies may need each
+        (waiver("rule = 'image/off'", day), None),
+        (
+            rule("rule = 'policy/limit-exceeded'", "ignore")
+                + &waiver("rule = 'policy/limit-exceeded'\nsubject = 'size'", day),
+            None,
+        ),
+    ] {
+        std::fs::write(&path, format!("edition = '2026'\n{text}")).expect("written");
+        let loader = Loader { known: &[&OFF, &ROOT, &AWS, &FLAW, &MALICIOUS], ..LOADER };
+        let word = path.to_string_lossy().into_owned();
+        let told = check(&[word], &loader, TODAY.parse().expect("a date")).expect("in order").remove(0).notes;
+        let told: Vec<String> =
+            told.into_iter().map(|note| note.replace(&*format!("{}/", folder.path().display()), "")).collect();
+        let about: Vec<&String> = told
+            .iter()
+            .filter(|note| {
+                note.starts_with("the waiver in")
+                    && ["accepts nothing", "does nothing"].iter().any(|what| note.contains(what))
+            })
+            .collect();
+        match said {
+            Some((line, said)) => {
+                let start = format!("the waiver in `p.toml:{line}` {said}");
+                assert!(about.len() == 1 && about[0].starts_with(&start), "{text}: {told:?}");
+            }
+            None => assert!(about.is_empty(), "{text}: {told:?}"),
+        }
+    }
 }
 
 #[test]

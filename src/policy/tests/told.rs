@@ -243,6 +243,23 @@ fn each_value_that_makes_the_gate_milder_is_told() {
 }
 
 #[test]
+fn words_for_many_licences_are_no_patterns() {
+    for (first, second, is_told) in [
+        ("deny = 'copyleft'", "deny = 'c*'", true),
+        ("deny = 'copyleft'", "deny = ['AGPL-*', 'copyleft']", false),
+        ("deny = 'copyleft'", "deny = '*'", false),
+        ("deny = ['copyleft', 'MIT']", "deny = 'copyleft'", true),
+        ("deny = 'copyleft'", "deny = 'osi-approved'", true),
+        ("allow = ['osi-approved', 'MIT']", "allow = 'MIT'", false),
+        ("allow = 'o*'", "allow = 'osi-approved'", true),
+        ("allow = '*'", "allow = ['osi-approved', 'MIT']", false),
+    ] {
+        let told = notes_over(&format!("[licences]\n{first}\n"), &format!("[licences]\n{second}\n")).join("\n");
+        assert_eq!(told.contains("is milder than"), is_told, "{first}, then {second}: {told}");
+    }
+}
+
+#[test]
 fn scopes_that_take_nearly_everything_are_too_broad() {
     for (waiver, is_broad) in [
         ("rule = '*'\npath = '/[a-z]*/**'", true),
