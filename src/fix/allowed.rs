@@ -19,6 +19,7 @@ use super::heirs::dropped;
 use super::labels::is_name;
 use super::plan::{Action, ImagePlan, Kind, Risk};
 use super::setuid::STATOVERRIDE;
+use super::top::{self, Header};
 
 /// Edits of an action that are told; the rest is counted.
 const TOLD: usize = 50;
@@ -38,8 +39,10 @@ pub(super) fn forbidden(
         known.extend(action.edits.0.iter().map(|edit| (action.fixer.as_str(), text(edit))));
     }
     let (as_is, setid) = (Known::default(), Known::default());
+    let headers = top::headers(&plan.actions);
     plan.active().find_map(|action| {
-        let look = Look { image, guard, action, fresh, names: OnceCell::new(), as_is: &as_is, setid: &setid };
+        let names = OnceCell::new();
+        let look = Look { image, guard, action, fresh, headers: &headers, names, as_is: &as_is, setid: &setid };
         let is_known = |edit: &Edit| known.contains(&(action.fixer.as_str(), text(edit)));
         let mut edits = action.edits.0.iter().filter(|edit| !is_known(edit));
         let why = edits.find_map(|edit| look.at(edit).err())?;
@@ -119,6 +122,8 @@ struct Look<'a> {
     guard: &'a Guard<'a>,
     action: &'a Action,
     fresh: &'a ImagePlan,
+    /// What becomes of headers by the plan.
+    headers: &'a BTreeMap<Node, Header>,
     /// Real paths of what the action takes out.
     names: OnceCell<BTreeSet<ImagePath>>,
     /// Why files must stay as they are.
@@ -290,6 +295,11 @@ impl Look<'_> {
         let fixer = self.action.fixer.as_str();
         let is_owner = (uid, gid) == (entry.uid, entry.gid) || fixer == "user" && self.is_workdir(&real);
         if is_owner && (mode == entry.mode || fixer == "permissions" && takes_bits(fixer, entry.mode, mode)) {
+            return Ok(());
+        }
+        // what its member gets by another name, which is put right once more
+        let header = top::stored_elsewhere(tree, path).and_then(|node| self.headers.get(&node));
+        if header.is_some_and(|header| header.gives(entry, uid, gid)) && mode & !(entry.mode | STICKY) == 0 {
             return Ok(());
         }
         Err(format!("the folder `{real}` would get another mode or owner"))

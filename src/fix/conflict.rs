@@ -357,6 +357,10 @@ fn both_contents(path: &str, one: &Content, other: &Content) -> Result<Content, 
             let lines: BTreeSet<&str> = a.lines().chain(b.lines()).collect();
             Ok(Content::Text { text: lines.into_iter().map(|line| format!("{line}\n")).collect() })
         }
+        // who writes a file anew does not mind that another copies it for its mode
+        (text @ Content::Text { .. }, Content::File { .. }) | (Content::File { .. }, text @ Content::Text { .. }) => {
+            Ok(text.clone())
+        }
         (Content::Text { .. }, _) | (_, Content::Text { .. }) => two(path, "gets two contents"),
         _ if one.member() != other.member() => two(path, "gets two contents"),
         _ => {
@@ -502,6 +506,14 @@ mod tests {
                     file("a", 0o644, Content::Text { text: "y".into() }),
                 ],
                 Err("`a` gets two contents"),
+            ),
+            (
+                "a text in place of a copy for its mode",
+                vec![
+                    file("a", 0o664, Content::File { member: member(1) }),
+                    file("a", 0o666, Content::Text { text: "x".into() }),
+                ],
+                Ok(vec![file("a", 0o664, Content::Text { text: "x".into() })]),
             ),
             ("two values", vec![set(1), set(2)], Err("`/config/User` gets two values")),
             ("one value twice", vec![set(1), set(1)], Ok(vec![set(1)])),

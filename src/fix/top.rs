@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::inventory::Inventory;
 use crate::path::ImagePath;
 use crate::rebuild::{Edit, Edits};
-use crate::tree::{FileKind, Node, Tree};
+use crate::tree::{FileEntry, FileKind, Node, Tree};
 
 use super::conflict::narrower;
 use super::guard::No;
@@ -53,31 +53,60 @@ pub(super) fn prune(image: &Inventory, actions: &mut Vec<Action>) {
 /// Gives folders that come along the mode and owner that their members get, by their own action or by another that is carried
 /// out, where these are stored under other names, by way of links: by its name alone nothing tells that both are one.
 pub(super) fn follow(tree: &Tree, actions: &mut [Action]) {
-    let headers = |action: &Action| -> Vec<(Node, Header)> {
-        let header = |edit: &Edit| match edit {
-            Edit::SetHeader { member, mode, uid, gid } => Some((member.node(), (*mode, *uid, *gid))),
-            _ => None,
-        };
-        action.edits.0.iter().filter_map(header).collect()
-    };
-    let done: BTreeMap<Node, Header> = actions.iter().filter(|action| action.is_active()).flat_map(headers).collect();
+    let all = headers(actions.iter());
+    let done = headers(actions.iter().filter(|action| action.is_active()));
     for action in actions {
-        let own: BTreeMap<Node, Header> = headers(action).into_iter().collect();
+        let own = headers([&*action]);
         for edit in &mut action.edits.0 {
             let Edit::AddFolder { path, mode, uid, gid, .. } = edit else { continue };
-            let path = ImagePath::from(path.as_str());
-            let stored = tree.get(&path).filter(|node| tree.entry(*node).path != path);
-            let header = stored.and_then(|node| own.get(&node).or_else(|| done.get(&node)));
-            let Some((new_mode, new_uid, new_gid)) = header else { continue };
-            *mode = new_mode.map_or(*mode, |new| narrower(*mode, new));
-            *uid = new_uid.unwrap_or(*uid);
-            *gid = new_gid.unwrap_or(*gid);
+            let Some(node) = stored_elsewhere(tree, path).filter(|node| all.contains_key(node)) else { continue };
+            let entry = tree.entry(node);
+            (*mode, *uid, *gid) = (entry.mode, entry.uid, entry.gid);
+            for header in [&own, &done].into_iter().filter_map(|headers| headers.get(&node)) {
+                *mode = header.mode.map_or(*mode, |new| narrower(*mode, new));
+                *uid = header.uid.unwrap_or(*uid);
+                *gid = header.gid.unwrap_or(*gid);
+            }
         }
     }
 }
 
-/// A mode and an owner, each where it changes.
-type Header = (Option<u32>, Option<u32>, Option<u32>);
+/// The member of a folder that is stored under another name.
+pub(super) fn stored_elsewhere(tree: &Tree, path: &str) -> Option<Node> {
+    let path = ImagePath::from(path);
+    tree.get(&path).filter(|node| tree.entry(*node).path != path)
+}
+
+/// What becomes of a header, where it changes.
+#[derive(Default)]
+pub(super) struct Header {
+    mode: Option<u32>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+}
+
+impl Header {
+    /// Whether an owner is that of the entry, or the one that it gets.
+    pub(super) fn gives(&self, entry: &FileEntry, uid: u32, gid: u32) -> bool {
+        (uid == entry.uid || Some(uid) == self.uid) && (gid == entry.gid || Some(gid) == self.gid)
+    }
+}
+
+/// What actions do to the headers of members.
+pub(super) fn headers<'a>(actions: impl IntoIterator<Item = &'a Action>) -> BTreeMap<Node, Header> {
+    let mut headers: BTreeMap<Node, Header> = BTreeMap::new();
+    for edit in actions.into_iter().flat_map(|action| &action.edits.0) {
+        let Edit::SetHeader { member, mode, uid, gid } = edit else { continue };
+        let header = headers.entry(member.node()).or_default();
+        header.mode = match (header.mode, *mode) {
+            (Some(one), Some(other)) => Some(narrower(one, other)),
+            (one, other) => one.or(other),
+        };
+        header.uid = uid.or(header.uid);
+        header.gid = gid.or(header.gid);
+    }
+    headers
+}
 
 /// Leaves of the folders that come along as they are those that something lies below.
 pub(super) fn leave_needed(tree: &Tree, edits: &mut Vec<Edit>) {

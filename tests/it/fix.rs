@@ -278,6 +278,67 @@ fn an_image_is_fixed_and_fixing_it_again_changes_nothing() {
     assert!(again.code == 2, "{again:?}");
 }
 
+/// A program of the base, a folder above it by way of a link, which all may write, and a machine id that is a link to the other.
+const LINKED: &str = r#"
+about = "folders by way of links"
+config = { WorkingDir = "/srv", Cmd = ["/usr/bin/tool"] }
+history = [
+    { created_by = "/bin/sh -c #(nop) ADD file:base in / ", created = "2026-01-01T00:00:00Z" },
+    { created_by = "/bin/sh -c #(nop)  CMD [\"sh\"]", empty_layer = true },
+    { created_by = "RUN /bin/sh -c make # buildkit" },
+]
+
+[[layer]]
+members = [
+    { path = "etc/", directory = true },
+    { path = "etc/passwd", text = "root:x:0:0:root:/root:/bin/sh\n" },
+    { path = "etc/group", text = "root:x:0:\n" },
+    { path = "etc/machine-id", text = "0123456789abcdef0123456789abcdef\n", mode = 0o666 },
+    { path = "var/lib/dbus/", directory = true },
+    { path = "var/lib/dbus/machine-id", symlink = "/etc/machine-id" },
+    { path = "usr/", directory = true },
+    { path = "usr/lib/", directory = true },
+    { path = "lib", symlink = "usr/lib" },
+    { path = "usr/lib/tool/", directory = true },
+    { path = "usr/lib/tool/helper", text = "helper", mode = 0o4755 },
+]
+
+[[layer]]
+members = [
+    { path = "lib/tool/", directory = true, mode = 0o777 },
+    { path = "lib/tool/a", text = "a" },
+    { path = "etc/group", text = "root:x:0:\n", mode = 0o666 },
+]
+"#;
+
+#[test]
+fn a_plan_makes_the_image_that_its_flags_make() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (image, plan) = (path("a.tar"), path("plan.json"));
+    std::fs::write(&image, toml::from_str::<Recipe>(LINKED).unwrap().build().oci_archive(Packing::Gzip)).unwrap();
+    let flags: [&[&str]; 3] =
+        [&["--yes"], &["--remove", "etc/passwd", "--user", "1001:1001", "--only", "user"], &["--drop-empty-layers"]];
+    for flags in flags {
+        let (by_flags, by_plan, twice) = (path("flags.tar"), path("plan.tar"), path("twice.tar"));
+        let made = [&[&*image, "-o", &format!("oci-archive:{by_flags}"), "--plan", &plan, "--no-fail"], flags].concat();
+        let made = fix(&made);
+        assert_eq!(made.code, 0, "{flags:?}: {}", made.stderr);
+        let applied = fix(&[&image, "-o", &format!("oci-archive:{by_plan}"), "--apply", &plan, "--no-fail"]);
+        assert_eq!(applied.code, 0, "{flags:?}: {}", applied.stderr);
+        assert!(std::fs::read(&by_flags).unwrap() == std::fs::read(&by_plan).unwrap(), "{flags:?}");
+        let second = fix(&[&by_flags, "-o", &format!("oci-archive:{twice}"), "--yes", "--no-fail", "-f", "json"]);
+        assert_eq!(second.code, 0, "{flags:?}: {}", second.stderr);
+        let is_changed = json_of(&second)["is_changed"] == true;
+        assert_eq!(is_changed, flags != ["--yes"], "{flags:?}: {}", second.stdout);
+        for made in [by_flags, by_plan, twice] {
+            std::fs::remove_file(&made).unwrap();
+            std::fs::remove_file(made + ".provenance.json").unwrap_or_default();
+        }
+        std::fs::remove_file(&plan).unwrap();
+    }
+}
+
 #[test]
 fn a_wish_that_comes_to_nothing_is_noticed() {
     let folder = tempfile::tempdir().unwrap();

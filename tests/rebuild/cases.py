@@ -6,6 +6,7 @@ Each case writes an image, lets careen mend it, and says what must be so afterwa
 """
 
 import argparse
+import copy
 import base64
 import bz2
 import gzip
@@ -580,13 +581,30 @@ def name_cases():
     yield "removed-working-folder-of-a-new-user", Case(
         based(folder("srv"), file("srv/q", "q"), config={"Cmd": ["/bin/sh"], "WorkingDir": "/srv"}),
         ["--only", "user", "--yes", "--user", "1001:1001", "--remove", "srv"], gone=["srv", "srv/q"])
+    to_root = {"config": {"Cmd": ["/bin/sh"]}}
+    tables = {"passwd": "root:x:0:0:root:/root:/bin/sh\n", "group": "root:x:0:\n", "shadow": "root::1::::::\n"}
+    for table, text in tables.items():
+        yield f"open-{table}-and-a-new-account", Case(
+            based(file("etc/shadow", "root:*:1::::::\n", mode=0o600), top=[folder("etc"), file(f"etc/{table}", text, mode=0o666)],
+                  **to_root), ["--yes"], then=modes((f"etc/{table}", 0o664)))
+    yield "open-folder-of-accounts-and-a-new-one", Case(
+        based(top=[folder("etc", mode=0o777), file("etc/x", "x")], **to_root), ["--yes"], then=modes(("etc", 0o1777)))
+    yield "open-folder-by-way-of-a-link-above-a-program-of-the-base", Case(
+        based(folder("usr"), folder("usr/lib"), symlink("lib", "usr/lib"), folder("usr/lib/foo"), program("usr/lib/foo/prog"),
+              top=[folder("lib/foo", mode=0o777), file("lib/foo/z", "z")]), ["--yes"], then=modes(("usr/lib/foo/prog", 0o755)))
+    id_of_machine = "0123456789abcdef" * 2 + "\n"
+    for mode in (0o644, 0o666):
+        yield f"machine-id-of-mode-{mode:o}-and-a-link-to-it", Case(
+            based(file("etc/machine-id", id_of_machine, mode=mode), folder("var/lib/dbus"),
+                  symlink("var/lib/dbus/machine-id", "/etc/machine-id")), ["--yes"], there=["var/lib/dbus/machine-id"],
+            then=modes(("etc/machine-id", mode & ~0o002)))
     noted = {b"SCHILY.xattr.user.k": b"v"}
     yield "open-file-below-a-folder-with-attributes", Case(
         based(folder("srv", pax=noted), file("srv/a", "a", mode=0o666)), ["--only", "permissions", "--yes"],
         there=["srv/a"], changed=False)
     yield "account-below-a-folder-with-attributes", Case(
         layout((Image(archive(folder("etc", pax=noted), OS, PASSWD, GROUP), config={"Cmd": ["/bin/sh"]}), "1.0")),
-        ["--user", "10001:10001"], there=["etc/passwd"], changed=False)
+        ["--user", "10001:10001"], there=["etc/passwd"], changed=False, code=3)
     yield "leftover-by-way-of-a-linked-folder", Case(
         one(linked, [file("app/.bash_history", "ls\n")]), ["--only", "leftovers", "--yes"], gone=["usr/app/.bash_history"],
         there=["usr/app", "app"])
@@ -871,7 +889,7 @@ def run(careen, case, place, tools):
 
 def left_out(careen, case, source, plan, place, policy):
     """The plan without one of its actions makes another image, in which nothing hides what that one would take out."""
-    start = case.unapproved
+    start, plan = case.unapproved, copy.deepcopy(plan)
     for action in plan["images"][0]["actions"]:
         if action["id"].startswith(start):
             action["approved"] = False

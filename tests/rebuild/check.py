@@ -290,6 +290,22 @@ def check_layer(index, before, after, edits):
     demand(shared(old).startswith(shared(new)), f"layer {index}: global headers changed")
 
 
+def resolved(path, links):
+    """Where a path lies, the folders above it followed."""
+    for _ in range(16):
+        parts = path.split(b"/")
+        for end in range(1, len(parts)):
+            head = b"/".join(parts[:end])
+            if head in links:
+                target = links[head]
+                above = b"" if target.startswith(b"/") else b"/".join(parts[:end - 1])
+                path = os.path.normpath(b"/".join([above, target, *parts[end:]]).lstrip(b"/"))
+                break
+        else:
+            break
+    return path
+
+
 def check_top(before, after, edits, in_layers=None):
     members, rest = raw_tar.read(images.expand(after))
     demand(rest == bytes(1024), "the new layer does not end with two blocks of zeros")
@@ -307,13 +323,42 @@ def check_top(before, after, edits, in_layers=None):
         top["kind"] = b"5" if edit["op"] == "add-folder" else b"0"
         content = edit.get("content", {"from": "text", "text": ""})
         source = content.get("member")
-        top["base"] = tars[source["layer"]][source["member"]].payload if source else top["base"] + content["text"].encode()
+        if source:
+            top["source"] = (source["layer"], source["member"])
+        # who writes a file anew does not mind that another copies it for its mode
+        if source and not top.get("text"):
+            top["base"] = tars[source["layer"]][source["member"]].payload
+        elif not source:
+            top["base"] = (top["base"] if top.get("text") else b"") + content["text"].encode()
+            top["text"] = True
         # no copy has what goes in the layer it is of
         for other in (in_layers or {}).get(source["layer"], []) if source else []:
-            if other["member"]["member"] == source["member"] and other["op"] in ("blank-bytes", "truncate"):
+            is_same = other["member"]["member"] == source["member"] and not top.get("text")
+            if is_same and other["op"] in ("blank-bytes", "truncate"):
                 top["base"] = blank(top["base"], other["spans"], "") if other["op"] == "blank-bytes" else b""
         top["append"] |= set(content.get("lines", []) + content.get("append", []))
         top["lock"] |= set(content.get("lock", []) + ([content["user"]] if content["from"] == "locked" else []))
+    # what a header gets in its layer, its copy on top gets, too: copies of files, and folders by whatever name
+    links, at = {}, {}
+    for layer, entries in enumerate(tars):
+        for number, entry in enumerate(entries):
+            if entry.kind == b"2":
+                links[entry.path] = entry.link
+            else:
+                links.pop(entry.path, None)
+            at[(layer, number)] = entry.path
+    for layer, found in (in_layers or {}).items():
+        for edit in found:
+            if edit["op"] != "set-header":
+                continue
+            source = (layer, edit["member"]["member"])
+            for path, top in tops.items():
+                if top.get("source") == source or (top["kind"] == b"5" and top["mode"] is not None
+                                                   and resolved(at[source], links) == path):
+                    if edit.get("mode") is not None:
+                        top["mode"] = (top["mode"] & edit["mode"]) | ((top["mode"] | edit["mode"]) & 0o1000)
+                    uid, gid = top["owner"]
+                    top["owner"] = (uid if edit.get("uid") is None else edit["uid"], gid if edit.get("gid") is None else edit["gid"])
     wanted = {}
     for path, top in tops.items():
         payload = top.get("payload", top.get("base"))
@@ -343,6 +388,16 @@ def check_image(old, new, edits, drops_empty):
             in_layers.setdefault(edit["member"]["layer"], []).append(edit)
         elif edit["op"] in ("add-file", "add-folder", "whiteout"):
             on_top.append(edit)
+    # passwords are locked where the file is written anew
+    place = lambda member: (member["layer"], member["member"])
+    copies = {place(edit["content"]["member"]): edit for edit in on_top if "member" in edit.get("content", {})}
+    for layer, found in list(in_layers.items()):
+        for edit in [edit for edit in found if edit["op"] == "lock-password" and place(edit["member"]) in copies]:
+            found.remove(edit)
+            copy_on_top = copies[place(edit["member"])]
+            on_top.append({**copy_on_top, "content": {"from": "locked", "member": edit["member"], "user": edit["user"]}})
+        if not found:
+            del in_layers[layer]
     layers = list(new.layers)
     empty = images.digest(bytes(1024))
     kept = list(range(len(old.layers)))
@@ -489,7 +544,8 @@ def digest_of(plan):
         done = [action for action in image["actions"] if action["approved"] and action["safety"] != "never"]
         edits = sorted({canonical(edit) for action in done for edit in action["edits"]})
         listed.append('{"edits":[' + ",".join(edits) + '],"image":' + canonical(image["image"]) + "}")
-    return images.digest(('{"images":[' + ",".join(listed) + '],"schema":' + canonical(plan["schema"]) + "}").encode())
+    drops = '"drop_empty_layers":true,' if plan.get("drop_empty_layers") else ""
+    return images.digest(("{" + drops + '"images":[' + ",".join(listed) + '],"schema":' + canonical(plan["schema"]) + "}").encode())
 
 
 def check(before_path, after_path, plan, needles=(), drops_empty=False, applied=None):
