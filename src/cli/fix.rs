@@ -278,7 +278,7 @@ impl<'a> Job<'a> {
             prove(&before, &after, (&plan, &values), (&rebuilt, &compared), request.limits)?;
             Ok(reports)
         })?;
-        let provenance = self.publish(&plan, &digest, &mut rebuilt, pending, output)?;
+        let provenance = Self::publish(&plan, &digest, &mut rebuilt, pending, output)?;
         self.watcher.finish();
         let name = self.arguments.output.as_deref().unwrap_or_default();
         let changes = Changes::new(&plan, digest, &rebuilt, name, provenance, (&reports, &after));
@@ -314,7 +314,6 @@ impl<'a> Job<'a> {
 
     /// Gives the proven image its name, and tells where it comes from: beside it, or attached to it. Where that is.
     fn publish(
-        &self,
         plan: &Plan,
         digest: &Digest,
         rebuilt: &mut Rebuilt,

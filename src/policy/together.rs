@@ -82,8 +82,8 @@ impl Search<'_> {
             [_, _, ..] => self.by(part, |one| &mut one.rules, |rules| rules),
             [Named::Flaw(_)] => None,
             named => {
-                let names = named.len().saturating_add(part.families.len()).max(1);
-                let steps = self.known.len().saturating_mul(names).saturating_add(part.weight());
+                let count = named.len().saturating_add(part.families.len()).max(1);
+                let steps = self.known.len().saturating_mul(count).saturating_add(part.weight());
                 self.known.take(steps).then_some(())?;
                 let known = self.known.iter().chain(super::RULES.iter()).filter(|rule| part.may_select(rule));
                 // those that are known may hold this module's own
@@ -91,7 +91,7 @@ impl Search<'_> {
                 let rules = ids.into_iter().filter_map(|id| Some(Named::Rule(Glob::text(id).ok()?)));
                 let rules: Vec<Named> = rules.collect();
                 // whose family is told by the id
-                self.by_values(Selector { families: Vec::new(), ..part.clone() }, |one| &mut one.rules, rules)
+                Self::by_values(Selector { families: Vec::new(), ..part.clone() }, |one| &mut one.rules, rules)
             }
         }
     }
@@ -180,12 +180,11 @@ impl Search<'_> {
     ) -> Option<Parts> {
         let mut rest = self.known.take(part.weight()).then(|| part.clone())?;
         let values = values(std::mem::take(with(&mut rest)));
-        self.by_values(rest, with, values)
+        Self::by_values(rest, with, values)
     }
 
     /// A part for each of these values: `rest` is what they have in common.
     fn by_values<T: Clone + 'static>(
-        &self,
         mut rest: Selector,
         with: fn(&mut Selector) -> &mut Vec<T>,
         values: Vec<T>,

@@ -321,8 +321,8 @@ fn a_plan_makes_the_image_that_its_flags_make() {
         [&["--yes"], &["--remove", "etc/passwd", "--user", "1001:1001", "--only", "user"], &["--drop-empty-layers"]];
     for flags in flags {
         let (by_flags, by_plan, twice) = (path("flags.tar"), path("plan.tar"), path("twice.tar"));
-        let made = [&[&*image, "-o", &format!("oci-archive:{by_flags}"), "--plan", &plan, "--no-fail"], flags].concat();
-        let made = fix(&made);
+        let output = format!("oci-archive:{by_flags}");
+        let made = fix(&[&[&*image, "-o", &output, "--plan", &plan, "--no-fail"], flags].concat());
         assert_eq!(made.code, 0, "{flags:?}: {}", made.stderr);
         let applied = fix(&[&image, "-o", &format!("oci-archive:{by_plan}"), "--apply", &plan, "--no-fail"]);
         assert_eq!(applied.code, 0, "{flags:?}: {}", applied.stderr);
