@@ -310,6 +310,14 @@ class Failed(Exception):
     """What was to be did not come."""
 
 
+def changed(first, again):
+    """What a later try of a delivery says otherwise: nothing, but that the tag is another image by now."""
+    first, again = json.loads(first), json.loads(again)
+    if first.get("tag") and not again.get("tag"):
+        again["tag"], again["image"] = first["tag"], first["image"]
+    return sorted(key for key in first | again if first.get(key) != again.get(key))
+
+
 class Receiver:
     """Takes deliveries; the first `refused` tries of each get 503. `held`, if it is set to an event, is waited for before
     an answer."""
@@ -329,8 +337,11 @@ class Receiver:
                 if self.headers["X-Careen-Signature-256"] != signature:
                     receiver.wrong.append("signature")
                 receiver.tries[name] = receiver.tries.get(name, 0) + 1
-                if receiver.bodies.setdefault(name, body) != body:
-                    receiver.wrong.append("body")
+                first = receiver.bodies.setdefault(name, body)
+                if first != body:
+                    other = changed(first, body)
+                    if other:
+                        receiver.wrong.append(f"body: {other}")
                 if receiver.held:
                     receiver.held.wait(60)
                 self.send_response(503 if receiver.tries[name] <= refused else 204)
